@@ -1,0 +1,71 @@
+# Copyright: Contributors to the progressive.delivery collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the documentation of every module of this collection shares."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Fragments: the default one, ``rollout`` and ``wait``."""
+
+    DOCUMENTATION = r"""
+options:
+  namespace:
+    description: Namespace of the object.
+    type: str
+    default: default
+notes:
+  - RV(ignore:reason) is a word for machines. When a task fails, one of V(aborted), V(analysis_failed),
+    V(conflict), V(controller_absent), V(deleted), V(dropped), V(forbidden), V(inconclusive),
+    V(invalid_request), V(invalid_spec), V(not_found), V(not_installed), V(paused), V(progress_deadline),
+    V(superseded), V(timeout), V(unauthorized), V(unreachable), or a word that the module documents.
+requirements:
+  - python >= 3.11
+  - kubernetes >= 31.0.0
+  - urllib3 >= 2.3
+attributes:
+  check_mode:
+    description: Can run in C(check_mode) and return what it would change, without changing it.
+    support: full
+  diff_mode:
+    description: Returns details on what has changed (or would change in C(check_mode)), in diff mode.
+    support: full
+  idempotent:
+    description: When run twice in a row without another actor's change in between, the second run reports no change.
+    support: full
+  action_group:
+    description: Use C(group/progressive.delivery.delivery) in C(module_defaults) to set options for all its modules.
+    support: full
+    membership:
+      - progressive.delivery.delivery
+"""
+
+    ROLLOUT = r"""
+options:
+  name:
+    description: Name of the Rollout.
+    type: str
+    required: true
+notes:
+  - Every write carries a lock (the resource version, or a test of the old value). When the object changed
+    in between, the module decides again from a fresh view, it never overwrites.
+  - Never writes C(spec.replicas), which may belong to an autoscaler.
+"""
+
+    WAIT = r"""
+options:
+  wait:
+    description:
+      - Whether to wait until the controller has acted.
+      - Without waiting a task makes one GET and at most one PATCH per changed object, and a verb that must
+        wait before it may act fails with the reason why.
+    type: bool
+    default: true
+  wait_timeout:
+    description:
+      - How long the task may take in all, as a number of seconds (V(300)) or a duration (V(5m), V(1h30m)).
+      - The deadline is exact. A state that cannot heal by itself fails the task at once.
+    type: str
+    default: 5m
+"""

@@ -1,0 +1,66 @@
+# Copyright: Contributors to the progressive.delivery collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From Ansible's auth options to a connection: the one file that imports kubernetes.core.
+
+Its configuration functions are used without ``get_api_client``, which would ask the server for its
+API groups first; the paths that we need are known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import urllib3
+from ansible_collections.kubernetes.core.plugins.module_utils.k8s import client as core
+from kubernetes.client.rest import RESTClientObject
+from kubernetes.config import ConfigException
+
+from .cluster import Cluster
+from .errors import BadConfiguration
+
+
+class KubernetesTransport:
+    """A urllib3 pool set up by the kubernetes client: certificates, proxies, token refresh."""
+
+    def __init__(self, configuration: Any, impersonation: Mapping[str, Any]) -> None:
+        self._configuration = configuration
+        self._impersonation = _impersonation_headers(impersonation)
+        self.host: str = configuration.host
+        self.pool: urllib3.PoolManager = RESTClientObject(configuration).pool_manager
+
+    def headers(self) -> urllib3.HTTPHeaderDict:
+        """Authorization and impersonation; asks the configuration each time, so that tokens are refreshed."""
+        headers = urllib3.HTTPHeaderDict({"User-Agent": "progressive.delivery"})
+        for setting in self._configuration.auth_settings().values():
+            if setting["in"] == "header" and setting["value"]:
+                headers[setting["key"]] = setting["value"]
+        if "authorization" not in headers and self._configuration.username and self._configuration.password:
+            headers["authorization"] = self._configuration.get_basic_auth_token()
+        headers.extend(self._impersonation)
+        return headers
+
+
+def connect(params: Mapping[str, Any]) -> Cluster:
+    """A cluster by kubernetes.core's auth options, their environment variables, or the default kubeconfig.
+
+    Sends nothing. Raises BadConfiguration with a remedy.
+    """
+    auth = {key: value for key, value in params.items() if key in core.AUTH_ARG_SPEC and value is not None}
+    try:
+        spec = core._create_auth_spec(**auth)
+        configuration = core._create_configuration(spec)
+        return Cluster(KubernetesTransport(configuration, core._create_headers(**auth)))
+    except (ConfigException, OSError, ValueError, urllib3.exceptions.HTTPError) as error:
+        source = auth.get("kubeconfig") if isinstance(auth.get("kubeconfig"), str) else "the kubeconfig"
+        text = f"cannot use {source}: {error}"
+        raise BadConfiguration(f"{text}; set kubeconfig, context or host and api_key (or K8S_AUTH_*)") from error
+
+
+def _impersonation_headers(impersonation: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """One header for the user and one for each group."""
+    pairs = []
+    for name, value in impersonation.items():
+        pairs += [(name, item) for item in (value if isinstance(value, list) else [value])]
+    return pairs

@@ -1,0 +1,177 @@
+# Copyright: Contributors to the progressive.delivery collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The versions of one object as they come, over broken connections and restarted servers.
+
+A thread reads the watch, so that the caller's waits end exactly at its deadline whatever the socket does.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import random
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol
+
+import urllib3
+from urllib3.exceptions import HTTPError
+
+from .errors import ClusterError, Expired, NotFound, Transient
+from .resources import Object, Resource
+
+# A watch is renewed after this long, before most proxies cut it.
+WATCH_SECONDS = 240
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A version of the object."""
+
+    object: Object
+
+
+@dataclass(frozen=True)
+class Gone:
+    """The object was deleted (or replaced by another of the same name, which is told by the uid)."""
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """The connection is lost and is being made again; ``error`` is what was seen."""
+
+    error: ClusterError
+
+
+@dataclass(frozen=True)
+class Broken:
+    """It cannot go on: no rights, no credentials, no such API."""
+
+    error: ClusterError
+
+
+Event = Changed | Gone | Interrupted | Broken
+
+
+class Watchable(Protocol):
+    """The two requests that a feed makes; see ``cluster.Cluster``."""
+
+    def get(self, resource: Resource, namespace: str, name: str) -> Object:
+        """One object."""
+
+    def watch(
+        self, resource: Resource, namespace: str, name: str, resource_version: str, seconds: int
+    ) -> AbstractContextManager[urllib3.BaseHTTPResponse]:
+        """An open watch on it."""
+
+
+class Feed:
+    """Watches one object. Use as a context manager; ``next`` hands out the events in order."""
+
+    def __init__(self, cluster: Watchable, resource: Resource, start: Object) -> None:
+        self._cluster, self._resource = cluster, resource
+        self._namespace: str = start["metadata"]["namespace"]
+        self._name: str = start["metadata"]["name"]
+        self._uid: str = start["metadata"]["uid"]
+        self._version: str = start["metadata"]["resourceVersion"]
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._stop = threading.Event()
+        self._wake: Callable[[], None] = lambda: None
+        self._thread = threading.Thread(target=self._run, name=f"watch {self._name}", daemon=True)
+
+    def __enter__(self) -> Feed:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # Closing a response that another thread reads would wait for its next byte; shutdown wakes the reader.
+        self._stop.set()
+        self._wake()
+
+    def next(self, timeout: float) -> Event | None:
+        """The next event, or None when none came within ``timeout`` seconds."""
+        try:
+            return self._events.get(timeout=max(timeout, 0.0))
+        except queue.Empty:
+            return None
+
+    def _run(self) -> None:
+        pause = FIRST_PAUSE
+        while not self._stop.is_set():
+            try:
+                for event in self._watch():
+                    self._events.put(event)
+                    pause = FIRST_PAUSE
+                    if isinstance(event, Gone):
+                        return
+            except (Transient, Expired) as error:
+                if self._stop.is_set():
+                    return
+                self._events.put(Interrupted(error))
+                self._stop.wait(getattr(error, "retry_after", None) or random.uniform(pause / 2, pause))
+                pause = min(pause * 2, LONGEST_PAUSE)
+                if not self._catch_up():
+                    return
+            except ClusterError as error:
+                self._events.put(Broken(error))
+                return
+
+    def _catch_up(self) -> bool:
+        """Read the object after a gap in the events; False when the feed has ended."""
+        try:
+            self._events.put(self._changed(self._cluster.get(self._resource, self._namespace, self._name)))
+        except Transient:
+            return True  # the next watch will say the same and wait longer
+        except NotFound:
+            self._events.put(Gone())
+            return False
+        except ClusterError as error:
+            self._events.put(Broken(error))
+            return False
+        return True
+
+    def _changed(self, found: Object) -> Event:
+        if found["metadata"]["uid"] != self._uid:
+            return Gone()
+        self._version = found["metadata"]["resourceVersion"]
+        return Changed(found)
+
+    def _watch(self) -> Iterator[Event]:
+        """Events of one watch until the server ends it in good order."""
+        watch = self._cluster.watch(self._resource, self._namespace, self._name, self._version, WATCH_SECONDS)
+        with watch as response:
+            self._wake = response.shutdown
+            try:
+                for line in _lines(response.stream(amt=None)):
+                    yield from self._read(json.loads(line))
+            except (HTTPError, OSError, ValueError) as error:  # ValueError: half a line of JSON
+                raise Transient(f"the watch broke: {error}") from error
+
+    def _read(self, event: Object) -> Iterator[Event]:
+        found = event["object"]
+        match event["type"]:
+            case "ADDED" | "MODIFIED":
+                yield self._changed(found)
+            case "DELETED":
+                yield Gone()
+            case "BOOKMARK":
+                self._version = found["metadata"]["resourceVersion"]
+            case "ERROR" if found.get("code") == 410:
+                raise Expired(str(found.get("message", "")), 410)
+            case "ERROR":
+                raise Transient(str(found.get("message", "")), int(found.get("code") or 0))
+
+
+def _lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Whole lines of a stream of chunks; a half line at the end means a broken connection and is dropped."""
+    rest = b""
+    for chunk in chunks:
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from (line for line in whole if line)

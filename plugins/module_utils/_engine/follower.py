@@ -1,0 +1,144 @@
+# Copyright: Contributors to the progressive.delivery collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Follows one rollout version by version, and notices when nobody works on it."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from types import TracebackType
+
+from .._cluster.errors import ClusterError
+from .._cluster.feed import Broken, Changed, Gone, Interrupted
+from .._cluster.resources import ROLLOUT, Object
+from .._model.durations import format_seconds
+from .._model.observed import overdue, stale_counts
+from .._model.waiting import DEADLINE, waiting_for
+from .._verbs.plan import Snapshot
+from .outcome import Stop
+from .ports import Clock, ClusterPort, FeedPort
+from .reader import Reader
+from .retry import Patience
+from .timeline import Timeline
+
+# A running controller answers within a second. After this long without an answer it is worth a line,
+TELL_AFTER = 10.0
+# and at a deadline this long is enough to say who is to blame.
+BLAME_AFTER = 3.0
+# How often to look whether something is overdue while no event comes.
+TICK = 2.0
+
+CHECK_CONTROLLER = (
+    "check that the argo-rollouts controller runs, watches this namespace, and that its --instance-id matches the "
+    "label argo-rollouts.argoproj.io/controller-instance-id of the Rollout"
+)
+
+
+class Follower:
+    """Opens the watch at the first wait, so that a task that need not wait makes no such request."""
+
+    def __init__(
+        self, cluster: ClusterPort, clock: Clock, patience: Patience, reader: Reader, timeline: Timeline
+    ) -> None:
+        self._cluster, self._clock, self._patience = cluster, clock, patience
+        self._reader, self._timeline = reader, timeline
+        self._started = clock.monotonic()
+        self._context: AbstractContextManager[FeedPort] | None = None
+        self._feed: FeedPort | None = None
+        self._lost: ClusterError | None = None
+        self._overdue_since: float | None = None
+        self._last_news = self._started
+        self._told = False
+
+    def __enter__(self) -> Follower:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._context is not None:
+            self._context.__exit__(kind, error, trace)
+
+    def next(self, snapshot: Snapshot, waiting: str, history: bool = False) -> Snapshot:
+        """The next version after ``snapshot``. Raises Stop at the deadline, or when the object is gone."""
+        feed = self._open(snapshot)
+        while True:
+            self._watch_controller(snapshot)
+            if self._patience.remaining <= 0:
+                raise self._out_of_time(snapshot, waiting)
+            event = feed.next(min(self._patience.remaining, TICK))
+            match event:
+                case Changed(object=found) if _is_newer(found, snapshot):
+                    self._reconnected()
+                    return self._reader.of(found, history)
+                case Changed():
+                    self._reconnected()
+                case Gone():
+                    text = f"{snapshot.rollout.label} was deleted while the task waited"
+                    raise Stop("deleted", f"{text} ({waiting}); find out who deleted it before creating it again")
+                case Interrupted(error=error):
+                    self._interrupted(error)
+                case Broken(error=error):
+                    raise error
+
+    def _open(self, snapshot: Snapshot) -> FeedPort:
+        if self._feed is None:
+            self._context = self._cluster.feed(ROLLOUT, dict(snapshot.rollout.raw))
+            self._feed = self._context.__enter__()
+        return self._feed
+
+    def _interrupted(self, error: ClusterError) -> None:
+        if self._lost is None:
+            self._timeline.note("unreachable", f"{error}; trying again")
+        self._lost = error
+
+    def _reconnected(self) -> None:
+        self._last_news = self._clock.monotonic()
+        if self._lost is not None:
+            self._timeline.note("reconnected", f"{self._cluster.host} answers again")
+        self._lost = None
+
+    def _watch_controller(self, snapshot: Snapshot) -> None:
+        """Note when the controller starts to owe something, and say so once it owes it for long."""
+        debt = "" if self._lost else overdue(snapshot.rollout, snapshot.workload, self._clock.now())
+        if not debt:
+            self._overdue_since, self._told = None, False
+            return
+        if self._overdue_since is None:
+            self._overdue_since = self._clock.monotonic()
+        if not self._told and self._clock.monotonic() - self._overdue_since >= TELL_AFTER:
+            self._told = True
+            self._timeline.note("controller_absent", f"{debt}; {CHECK_CONTROLLER}")
+
+    def _out_of_time(self, snapshot: Snapshot, waiting: str) -> Stop:
+        elapsed = format_seconds(round(self._clock.monotonic() - self._started, 1))
+        text = f"{snapshot.rollout.label}: no success within {elapsed}, {waiting}"
+        if self._lost is not None:
+            return Stop("unreachable", f"{text}. {self._lost}; check the network and the apiserver")
+        absent = self._controller_absent(snapshot)
+        if absent:
+            return Stop("controller_absent", f"{text}. The controller does not react: {absent}; {CHECK_CONTROLLER}")
+        if waiting_for(snapshot.rollout, snapshot.observed).state == DEADLINE:
+            return Stop("progress_deadline", text)
+        return Stop("timeout", f"{text}. Give it more time with wait_timeout, or look at its pods")
+
+    def _controller_absent(self, snapshot: Snapshot) -> str:
+        """What proves at the deadline that no controller works on the object; empty when nothing does."""
+        since = self._overdue_since
+        if since is not None and self._clock.monotonic() - since >= BLAME_AFTER:
+            return overdue(snapshot.rollout, snapshot.workload, self._clock.now())
+        if self._clock.monotonic() - self._last_news < BLAME_AFTER:
+            return ""
+        try:
+            return stale_counts(snapshot.rollout, self._reader.replica_sets())
+        except ClusterError:
+            return ""
+
+
+def _is_newer(found: Object, snapshot: Snapshot) -> bool:
+    """Whether an event is past what we have: our own write may be ahead of the watch.
+
+    The numbers are only compared when both are numbers, as every apiserver on etcd writes them.
+    """
+    version, known = found["metadata"]["resourceVersion"], snapshot.rollout.resource_version
+    return not (version.isdigit() and known.isdigit()) or int(version) > int(known)

@@ -1,0 +1,67 @@
+# Copyright: Contributors to the progressive.delivery collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the engine needs of the world outside; the real ones are in ``_cluster``, tests bring their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Protocol
+
+from .._cluster.feed import Event
+from .._cluster.resources import Object, Resource
+
+
+class FeedPort(Protocol):
+    """The versions of one object as they come."""
+
+    def next(self, timeout: float) -> Event | None:
+        """The next event, or None after ``timeout`` seconds without one."""
+
+
+class ClusterPort(Protocol):
+    """See ``_cluster.cluster.Cluster``."""
+
+    @property
+    def host(self) -> str:
+        """The apiserver's address."""
+
+    def get(self, resource: Resource, namespace: str, name: str, timeout: float = ...) -> Object:
+        """One object."""
+
+    def list(
+        self, resource: Resource, namespace: str, query: Mapping[str, str] | None = None, timeout: float = ...
+    ) -> Object:
+        """A list object."""
+
+    def patch(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        body: object,
+        *,
+        content_type: str,
+        subresource: str = "",
+        dry_run: bool = False,
+        timeout: float = ...,
+    ) -> Object:
+        """The object after the patch."""
+
+    def feed(self, resource: Resource, start: Object) -> AbstractContextManager[FeedPort]:
+        """The versions that follow ``start``."""
+
+
+class Clock(Protocol):
+    """Time. ``monotonic`` in seconds for deadlines, ``now`` in UTC for what people read."""
+
+    def monotonic(self) -> float:
+        """Seconds that never jump."""
+
+    def now(self) -> datetime:
+        """The time of day."""
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""

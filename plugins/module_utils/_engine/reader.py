@@ -1,0 +1,81 @@
+# Copyright: Contributors to the progressive.delivery collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads the objects that a verb decides on."""
+
+from __future__ import annotations
+
+from .._cluster.errors import ClusterError
+from .._cluster.resources import ANALYSIS_RUN, REPLICA_SET, ROLLOUT, WORKLOADS, Object, Resource
+from .._model.analysis import AnalysisRun
+from .._model.rollout import HASH_LABEL, Rollout
+from .._model.workload import ReplicaSet, Workload
+from .._verbs.plan import Snapshot
+from .outcome import Stop
+from .ports import Clock, ClusterPort
+from .retry import Patience
+
+
+class Reader:
+    """One rollout and what belongs to it."""
+
+    def __init__(self, cluster: ClusterPort, clock: Clock, patience: Patience, namespace: str, name: str) -> None:
+        self._cluster, self._clock, self._patience = cluster, clock, patience
+        self._namespace, self._name = namespace, name
+        self._workload: Object | None = None
+
+    def snapshot(self, history: bool) -> Snapshot:
+        """Everything fresh from the apiserver."""
+        raw = self._patience.call(lambda timeout: self._cluster.get(ROLLOUT, self._namespace, self._name, timeout))
+        self._workload = self._read_workload(Rollout.parse(raw))
+        return self.of(raw, history)
+
+    def of(self, raw: Object, history: bool = False) -> Snapshot:
+        """A snapshot around a version of the Rollout that is at hand already."""
+        rollout = Rollout.parse(raw)
+        return Snapshot(
+            rollout=rollout,
+            workload=self._parse_workload(rollout),
+            now=self._clock.now(),
+            replica_sets=self.replica_sets() if history else (),
+        )
+
+    def wrote_workload(self, raw: Object) -> None:
+        """Remember the workload as the apiserver returned it from a patch."""
+        self._workload = raw
+
+    def replica_sets(self) -> tuple[ReplicaSet, ...]:
+        """All ReplicaSets of the namespace; the caller picks those of the rollout by owner."""
+        found = self._patience.call(lambda timeout: self._cluster.list(REPLICA_SET, self._namespace, None, timeout))
+        return tuple(ReplicaSet.parse(item) for item in found["items"])
+
+    def analysis_runs(self, rollout: Rollout) -> list[AnalysisRun]:
+        """The runs that the controller made for the current version, newest first."""
+        query = {"labelSelector": f"{HASH_LABEL}={rollout.current_hash}"}
+        found = self._patience.call(lambda timeout: self._cluster.list(ANALYSIS_RUN, self._namespace, query, timeout))
+        runs = [AnalysisRun.parse(item) for item in found["items"]]
+        # Names end in a counter when several are made within one second, which is all that times tell.
+        mine = [run for run in runs if run.owner_uid == rollout.uid]
+        return sorted(mine, key=lambda run: (run.created, len(run.name), run.name), reverse=True)
+
+    def workload_resource(self, rollout: Rollout) -> Resource:
+        """The resource that holds the pod template."""
+        return ROLLOUT if rollout.workload_ref is None else WORKLOADS[rollout.workload_ref.kind]
+
+    def _parse_workload(self, rollout: Rollout) -> Workload:
+        if rollout.workload_ref is None or self._workload is None:
+            return Workload.of(rollout)
+        return Workload.parse(self._workload, rollout.workload_ref.kind, rollout.workload_ref.api_version)
+
+    def _read_workload(self, rollout: Rollout) -> Object | None:
+        ref = rollout.workload_ref
+        if ref is None:
+            return None
+        resource = WORKLOADS.get(ref.kind)
+        if resource is None:
+            text = f"{rollout.label} refers to a {ref.kind}, which Argo Rollouts does not resolve"
+            raise Stop("invalid_spec", f"{text}; use one of {', '.join(WORKLOADS)}")
+        try:
+            return self._patience.call(lambda timeout: self._cluster.get(resource, self._namespace, ref.name, timeout))
+        except ClusterError as error:
+            raise Stop(error.reason, f"{rollout.label} refers to {ref.kind} {ref.name}: {error}") from error

@@ -1,0 +1,66 @@
+# Copyright: Contributors to the progressive.delivery collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Requests that are repeated while that may help."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import TypeVar
+
+from .._cluster.cluster import READ_TIMEOUT
+from .._cluster.errors import Transient
+from .ports import Clock
+
+T = TypeVar("T")
+
+# A server that was never reached is more likely a wrong address than a restart.
+FIRST_CONTACT_SECONDS = 10.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
+
+
+class Patience:
+    """Repeats a request on transient errors, with jitter, until the deadline of the whole task."""
+
+    def __init__(self, clock: Clock, deadline: float) -> None:
+        self._clock = clock
+        self.deadline = deadline
+        self._in_touch = False
+        self._started = clock.monotonic()
+        self._pause = FIRST_PAUSE
+
+    @property
+    def remaining(self) -> float:
+        """Seconds to the deadline; negative after it."""
+        return self.deadline - self._clock.monotonic()
+
+    @property
+    def request_timeout(self) -> float:
+        """Seconds that one request may take: never past the deadline, but enough to be answered at all."""
+        return max(0.1, min(READ_TIMEOUT, self.remaining))
+
+    def call(self, request: Callable[[float], T]) -> T:
+        """The answer of ``request(timeout)``. Raises its last Transient error when time is up, others at once."""
+        while True:
+            try:
+                answer = request(self.request_timeout)
+            except Transient as error:
+                self.pause(error)
+            else:
+                self.answered()
+                return answer
+
+    def answered(self) -> None:
+        """Someone is there: from now on silence is an interruption and not a wrong address."""
+        self._in_touch = True
+        self._pause = FIRST_PAUSE
+
+    def pause(self, error: Transient) -> None:
+        """Wait before the next try; raises ``error`` when there is no time for one."""
+        limit = self.deadline if self._in_touch else min(self.deadline, self._started + FIRST_CONTACT_SECONDS)
+        wish = error.retry_after or random.uniform(self._pause / 2, self._pause)
+        if self._clock.monotonic() + wish >= limit:
+            raise error
+        self._clock.sleep(wish)
+        self._pause = min(self._pause * 2, LONGEST_PAUSE)

@@ -1,0 +1,312 @@
+# Copyright: Contributors to the progressive.delivery collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The way of a task: view, plan, write with a lock, watch transitions, result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+from .._cluster.cluster import JSON_PATCH, MERGE_PATCH
+from .._cluster.errors import ClusterError, Conflict, Transient
+from .._cluster.resources import ROLLOUT, Object
+from .._model.analysis import AnalysisRun
+from .._model.waiting import is_aborted, waiting_for
+from .._verbs.goals import Ended, Reached, View, judge
+from .._verbs.plan import (
+    Act,
+    Change,
+    JsonPatch,
+    MergePatch,
+    NotYet,
+    Refused,
+    Sight,
+    Snapshot,
+    Unchanged,
+    Verb,
+)
+from .follower import Follower
+from .outcome import Outcome, Stop
+from .ports import Clock, ClusterPort
+from .reader import Reader
+from .retry import Patience
+from .timeline import Listener, Timeline
+
+# How often the controller may drop a write before it is taken at its word.
+MOST_LOSSES = 3
+UNHAPPY = ("Failed", "Error", "Inconclusive")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run: ``timeout`` in seconds, for everything from the first request on."""
+
+    check_mode: bool = False
+    wait: bool = True
+    timeout: float = 300.0
+
+
+class Runner:
+    """One run of one verb on one rollout. Not for reuse."""
+
+    def __init__(
+        self,
+        cluster: ClusterPort,
+        clock: Clock,
+        namespace: str,
+        name: str,
+        options: Options,
+        listener: Listener | None = None,
+    ) -> None:
+        self._cluster, self._namespace, self._name, self._options = cluster, namespace, name, options
+        self._patience = Patience(clock, clock.monotonic() + options.timeout)
+        self._reader = Reader(cluster, clock, self._patience, namespace, name)
+        self._timeline = Timeline(clock, listener)
+        self._follower = Follower(cluster, clock, self._patience, self._reader, self._timeline)
+        self._snapshot: Snapshot | None = None
+        self._pinned = ""
+        self._changed = False
+        self._change: Change | None = None
+        self._unsure = False
+        self._once = ""
+        self._losses = 0
+
+    def run(self, verb: Verb) -> Outcome:
+        """Never raises a ClusterError or Stop: those become a failed outcome that shows the last state."""
+        with ExitStack() as stack:
+            stack.enter_context(self._follower)
+            try:
+                return self._run(verb)
+            except Stop as stop:
+                return self._failed(stop.reason, str(stop))
+            except ClusterError as error:
+                return self._failed(error.reason, str(error))
+
+    def _run(self, verb: Verb) -> Outcome:
+        done = self._decide_and_write(verb)
+        if self._options.check_mode or not self._options.wait:
+            return self._succeeded("observed" if self._view().observed else "written", done)
+        return self._reach_goal(verb, done)
+
+    # -- decide and write
+
+    def _decide_and_write(self, verb: Verb) -> str:
+        """Plan and write until the wish is on record; the sentence that says what was done."""
+        self._look(self._reader.snapshot(verb.needs_history))
+        while True:
+            self._check_superseded()
+            done = self._carry_out(verb.plan(self._view()), verb)
+            if done is not None:
+                return done
+
+    def _carry_out(self, plan: Plan, verb: Verb) -> str | None:
+        """What was done; None asks for a new decision from the present state."""
+        match plan:
+            case Refused():
+                raise Stop(plan.reason, plan.message)
+            case Unchanged():
+                self._changed = self._changed or self._unsure
+                return plan.message
+            case NotYet():
+                return self._foresee(plan) if self._options.check_mode else self._wait_before_acting(plan, verb)
+            case Act() if self._once and plan.once != self._once:
+                self._changed = self._changed or self._unsure
+                return "it was passed meanwhile"
+            case Act():
+                return plan.message if self._write(plan, verb) else None
+
+    def _foresee(self, plan: NotYet) -> str:
+        """Check mode cannot wait; it shows what a real run would go on to write."""
+        self._changed, self._change = plan.change is not None, plan.change
+        return f"{plan.message}; a real run waits for it first"
+
+    def _wait_before_acting(self, plan: NotYet, verb: Verb) -> None:
+        if not self._options.wait:
+            raise Stop(plan.reason, f"{plan.message}; run it again later, or with wait: true")
+        self._look(self._follower.next(self._view(), plan.message, verb.needs_history))
+
+    def _write(self, plan: Act, verb: Verb) -> bool:
+        """Whether the plan is written and, when waiting, seen; False asks for a new decision."""
+        self._change = plan.change
+        try:
+            self._apply(plan)
+        except Conflict:
+            # Nothing was written: the object has moved on since it was read.
+            self._once = self._once or plan.once
+            self._patience.pause(Transient(f"{self._view().rollout.label} keeps changing under the write"))
+            self._look(self._reader.snapshot(verb.needs_history))
+            return False
+        except Transient as error:
+            self._unsure, self._once = True, plan.once
+            self._patience.pause(error)
+            self._look(self._reader.snapshot(verb.needs_history))
+            return False
+        self._changed, self._once = True, plan.once
+        if self._options.check_mode or not self._options.wait:
+            return True
+        return self._await_sight(plan, verb)
+
+    def _apply(self, plan: Act) -> None:
+        for patch in plan.patches:
+            snapshot = self._view()
+            written = self._send(patch, snapshot)
+            self._patience.answered()
+            if self._options.check_mode:
+                continue
+            if isinstance(patch, JsonPatch) and snapshot.workload.kind != "Rollout":
+                self._reader.wrote_workload(written)
+                self._look(self._reader.of(dict(snapshot.rollout.raw)))
+            else:
+                self._look(self._reader.of(written))
+
+    def _send(self, patch: MergePatch | JsonPatch, snapshot: Snapshot) -> Object:
+        rollout, dry_run = snapshot.rollout, self._options.check_mode
+        if isinstance(patch, JsonPatch):
+            resource = self._reader.workload_resource(rollout)
+            name = snapshot.workload.name
+            return self._cluster.patch(
+                resource,
+                self._namespace,
+                name,
+                list(patch.operations),
+                content_type=JSON_PATCH,
+                dry_run=dry_run,
+                timeout=self._patience.request_timeout,
+            )
+        lock = {"metadata": {"resourceVersion": rollout.resource_version}}
+        return self._cluster.patch(
+            ROLLOUT,
+            self._namespace,
+            self._name,
+            {**lock, **patch.body},
+            content_type=MERGE_PATCH,
+            subresource=patch.subresource,
+            dry_run=dry_run,
+            timeout=self._patience.request_timeout,
+        )
+
+    def _await_sight(self, plan: Act, verb: Verb) -> bool:
+        while True:
+            match plan.seen(self._view()):
+                case Sight.SEEN:
+                    self._pinned = self._view().rollout.current_hash
+                    return True
+                case Sight.LOST:
+                    self._count_loss(plan)
+                    self._look(self._reader.snapshot(verb.needs_history))
+                    return False
+            waiting = "the controller has not acted on it yet"
+            self._look(self._follower.next(self._view(), f"{plan.message}, but {waiting}"))
+
+    def _count_loss(self, plan: Act) -> None:
+        self._losses += 1
+        if self._losses >= MOST_LOSSES:
+            text = f"{plan.message}, but the controller dropped it {self._losses} times"
+            raise Stop("dropped", f"{text}; look at the Rollout's events and at the controller's log")
+        self._timeline.note("dropped", f"{plan.message}, but the controller dropped it; deciding again")
+
+    # -- follow
+
+    def _reach_goal(self, verb: Verb, done: str) -> Outcome:
+        while True:
+            verdict = judge(verb.goal, self._goal_view())
+            if isinstance(verdict, Reached):
+                return self._succeeded(verdict.reason, _join(done, verdict.message))
+            if isinstance(verdict, Ended):
+                return self._failed(verdict.reason, _join(done, verdict.message))
+            self._pin()
+            wish = f"waiting until {verb.goal.until.value}"
+            self._look(self._follower.next(self._view(), f"{wish}: {verdict.message}"))
+
+    def _goal_view(self) -> View:
+        snapshot = self._view()
+        return View(snapshot.rollout, snapshot.observed, snapshot.now, self._pinned)
+
+    def _look(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        if self._options.wait and not self._options.check_mode:
+            self._timeline.record(snapshot.rollout)
+
+    def _pin(self) -> None:
+        """From its first observed version on, a wait is about that version."""
+        snapshot = self._view()
+        if not self._pinned and snapshot.observed:
+            self._pinned = snapshot.rollout.current_hash
+
+    def _check_superseded(self) -> None:
+        """A task that waits for its gate must not pass the gate of somebody else's version."""
+        snapshot = self._view()
+        if self._pinned and snapshot.observed and snapshot.rollout.current_hash != self._pinned:
+            text = f"another version ({snapshot.rollout.current_hash}, revision {snapshot.rollout.revision})"
+            raise Stop("superseded", f"{text} took over before the task could act; nothing was written to it")
+        self._pin()
+
+    def _view(self) -> Snapshot:
+        assert self._snapshot is not None, "the first thing that a run does is to read the object"
+        return self._snapshot
+
+    # -- results
+
+    def _succeeded(self, reason: str, message: str) -> Outcome:
+        return self._outcome(False, reason, message)
+
+    def _failed(self, reason: str, message: str) -> Outcome:
+        runs = self._unhappy_runs()
+        if runs and reason in ("aborted", "inconclusive"):
+            reason = "analysis_failed" if reason == "aborted" else reason
+            message = f"{message}. {runs[0].explain()}"
+        if reason in _NEXT:
+            message = f"{message}. {_NEXT[reason]}"
+        if self._unsure and not self._changed:
+            self._changed = True
+            message = f"{message}. The connection broke during the write: whether it was done is unknown"
+        return replace(self._outcome(True, reason, message), runs=runs)
+
+    def _unhappy_runs(self) -> tuple[AnalysisRun, ...]:
+        """The analysis that explains a failure; nothing when it cannot be read, the failure stands anyway."""
+        if self._snapshot is None:
+            return ()
+        rollout = self._snapshot.rollout
+        condition = rollout.abort_condition
+        # The controller adds the cause after the revision; an abort by a person has none.
+        by_analysis = condition is not None and ": " in condition.message and is_aborted(rollout)
+        if not by_analysis and waiting_for(rollout, observed=True).state != "inconclusive":
+            return ()
+        try:
+            newest: dict[tuple[str, int | None], AnalysisRun] = {}
+            for run in self._reader.analysis_runs(rollout):
+                newest.setdefault((run.kind, run.step_index), run)
+        except (ClusterError, Stop):
+            return ()
+        return tuple(sorted((run for run in newest.values() if run.phase in UNHAPPY), key=_newest_first, reverse=True))
+
+    def _outcome(self, failed: bool, reason: str, message: str) -> Outcome:
+        subject = f"Rollout {self._namespace}/{self._name}"
+        text = message if message.startswith(subject) or subject in message else f"{subject}: {message}"
+        return Outcome(
+            changed=self._changed,
+            failed=failed,
+            reason=reason,
+            message=text,
+            snapshot=self._snapshot,
+            change=self._change if self._changed else None,
+            timeline=self._timeline.entries,
+        )
+
+
+_NEXT: Mapping[str, str] = {
+    "analysis_failed": "Traffic is back on the stable version; correct the image and set it, or rollout_undo the spec",
+    "aborted": "Traffic is back on the stable version; rollout_retry tries again, rollout_undo gives the version up",
+    "invalid_spec": "The controller does nothing until the spec is corrected",
+    "progress_deadline": "Look at the pods of the new ReplicaSet; it heals by itself if they become available",
+}
+
+
+def _newest_first(run: AnalysisRun) -> tuple[str, str]:
+    return run.created, run.name
+
+
+def _join(*parts: str) -> str:
+    return "; ".join(part for part in parts if part)

@@ -1,0 +1,175 @@
+# Copyright: Contributors to the progressive.delivery collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a task's arguments to its result: what modules call, and what can be called in-process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .._cluster.errors import ClusterError
+from .._model.durations import parse_timeout
+from .._model.errors import InvalidRequest
+from .._verbs.abort import Abort
+from .._verbs.analysis import KINDS
+from .._verbs.goals import Goal, Until, parse_until
+from .._verbs.plan import Verb
+from .._verbs.promote import Promote
+from .._verbs.retry import Retry
+from .._verbs.set_image import SetImage
+from .._verbs.undo import Undo
+from .._verbs.wait import Wait
+from .analysis import AnalysisWait
+from .clock import SystemClock
+from .info import read_rollouts
+from .outcome import Outcome
+from .ports import Clock, ClusterPort
+from .runner import Options, Runner
+from .timeline import Listener
+
+Params = Mapping[str, Any]
+Result = dict[str, Any]
+
+FORWARD = (Until.OBSERVED, Until.PAUSED, Until.HEALTHY)
+BACK = (Until.OBSERVED, Until.RESTORED)
+WAIT = (Until.OBSERVED, Until.PAUSED, Until.STEP, Until.WEIGHT, Until.HEALTHY, Until.DEGRADED)
+
+
+def run_task(
+    module: str,
+    params: Params,
+    cluster: Callable[[], ClusterPort],
+    *,
+    check_mode: bool = False,
+    clock: Clock | None = None,
+    listener: Listener | None = None,
+) -> Result:
+    """The result of the module of that name, ``failed`` included. Raises nothing that a task can cause.
+
+    ``params`` are the module's options with their defaults filled in; ``cluster`` is asked for the
+    connection once the arguments are known to be good.
+    """
+    try:
+        return _TASKS[module](params, cluster, check_mode, clock or SystemClock(), listener)
+    except InvalidRequest as error:
+        return Outcome(False, True, "invalid_request", str(error)).as_result()
+    except ClusterError as error:
+        return Outcome(False, True, error.reason, str(error)).as_result()
+
+
+def make_verb(module: str, params: Params) -> Verb:
+    """The typed request of a verb's module. Raises InvalidRequest."""
+    return _VERBS[module](params)
+
+
+def _goal(params: Params, allowed: tuple[Until, ...]) -> Goal:
+    return Goal(parse_until("wait_until", params["wait_until"], allowed))
+
+
+def _promote(params: Params) -> Promote:
+    return Promote(
+        goal=_goal(params, FORWARD),
+        mode=params["mode"],
+        expected_step=params["expected_step"],
+        expected_revision=params["expected_revision"],
+        expected_images=params["expected_images"] or {},
+        pass_timed_pause=params["pass_timed_pause"],
+        pass_inconclusive=params["pass_inconclusive"],
+    )
+
+
+def _wait(params: Params) -> Wait:
+    goal = Goal(
+        until=parse_until("until", params["until"], WAIT),
+        step=params["step"],
+        weight=params["weight"],
+        fail_on=frozenset(params["fail_on"]),
+        healthy_is_enough=False,
+    )
+    return Wait(goal)
+
+
+_VERBS: Mapping[str, Callable[[Params], Verb]] = {
+    "rollout_set_image": lambda params: SetImage(params["images"], _goal(params, FORWARD)),
+    "rollout_promote": _promote,
+    "rollout_abort": lambda params: Abort(_goal(params, BACK)),
+    "rollout_retry": lambda params: Retry(_goal(params, FORWARD)),
+    "rollout_undo": lambda params: Undo(_goal(params, FORWARD), params["to_revision"]),
+    "rollout_wait": _wait,
+}
+
+
+def _options(params: Params, check_mode: bool) -> Options:
+    timeout = parse_timeout("wait_timeout", params["wait_timeout"])
+    return Options(check_mode=check_mode, wait=params.get("wait", True), timeout=timeout)
+
+
+def _act(module: str) -> Callable[..., Result]:
+    def task(
+        params: Params,
+        cluster: Callable[[], ClusterPort],
+        check_mode: bool,
+        clock: Clock,
+        listener: Listener | None,
+    ) -> Result:
+        verb, options = make_verb(module, params), _options(params, check_mode)
+        runner = Runner(cluster(), clock, params["namespace"], params["name"], options, listener)
+        return runner.run(verb).as_result()
+
+    return task
+
+
+def _analysis(
+    params: Params,
+    cluster: Callable[[], ClusterPort],
+    check_mode: bool,
+    clock: Clock,
+    listener: Listener | None,
+) -> Result:
+    if params["kind"] not in KINDS:
+        raise InvalidRequest("kind", params["kind"], f"use one of {', '.join(KINDS)}")
+    if bool(params["analysis_run"]) == bool(params["rollout"]):
+        remedy = "give either analysis_run, or rollout with kind"
+        raise InvalidRequest("analysis_run", params["analysis_run"], remedy)
+    wait = AnalysisWait(
+        cluster(),
+        clock,
+        params["namespace"],
+        _options(params, check_mode),
+        run_name=params["analysis_run"] or "",
+        rollout=params["rollout"] or "",
+        kind=params["kind"],
+        listener=listener,
+    )
+    return wait.run()
+
+
+def _info(
+    params: Params,
+    cluster: Callable[[], ClusterPort],
+    check_mode: bool,
+    clock: Clock,
+    listener: Listener | None,
+) -> Result:
+    name, selectors = params["name"] or "", params["label_selectors"] or params["field_selectors"]
+    if name and selectors:
+        raise InvalidRequest("name", name, "leave it out when you select by labels or fields")
+    if name and not params["namespace"]:
+        raise InvalidRequest("namespace", params["namespace"], "name the namespace of the rollout")
+    rollouts = read_rollouts(
+        cluster(),
+        clock,
+        params["namespace"],
+        name,
+        tuple(params["label_selectors"] or ()),
+        tuple(params["field_selectors"] or ()),
+    )
+    return {"changed": False, "failed": False, "rollouts": rollouts}
+
+
+_TASKS: Mapping[str, Callable[..., Result]] = {
+    **{module: _act(module) for module in _VERBS},
+    "analysis_wait": _analysis,
+    "rollout_info": _info,
+}

@@ -1,0 +1,19 @@
+# Copyright: Contributors to the progressive.delivery collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The error of bad input."""
+
+from __future__ import annotations
+
+
+class InvalidRequest(ValueError):
+    """An option holds a value that cannot be acted on.
+
+    The text names the option, the value and the remedy, so that it can be shown as it is.
+    """
+
+    def __init__(self, option: str, value: object, remedy: str) -> None:
+        super().__init__(f"{option}: {value!r} is not usable; {remedy}")
+        self.option = option
+        self.value = value
+        self.remedy = remedy

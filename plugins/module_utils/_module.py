@@ -1,0 +1,60 @@
+# Copyright: Contributors to the progressive.delivery collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The frame of an ordinary module: arguments in, the engine's result out."""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ._engine.task import run_task
+
+try:
+    from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
+
+    from ._cluster.connect import connect
+except ImportError:
+    # Reported by run_module: without the collection and the library there is nothing to connect with.
+    IMPORT_ERROR: str | None = traceback.format_exc()
+    AUTH_ARG_SPEC: dict[str, Any] = {}
+else:
+    IMPORT_ERROR = None
+
+Spec = dict[str, Any]
+
+AUTH: Spec = dict(AUTH_ARG_SPEC)
+WAITING: Spec = {
+    "wait": {"type": "bool", "default": True},
+    "wait_timeout": {"type": "str", "default": "5m"},
+}
+WAIT: Spec = {
+    **AUTH,
+    **WAITING,
+    "name": {"type": "str", "required": True},
+    "namespace": {"type": "str", "default": "default"},
+}
+FORWARD: Spec = {
+    **WAIT,
+    "wait_until": {"type": "str", "choices": ["observed", "paused", "healthy"], "default": "observed"},
+}
+BACK: Spec = {
+    **WAIT,
+    "wait_until": {"type": "str", "choices": ["observed", "restored"], "default": "observed"},
+}
+
+
+def run_module(name: str, argument_spec: Spec, **limits: Any) -> None:
+    """Run the engine's task of that name and exit; ``limits`` are AnsibleModule's, such as required_if."""
+    module = AnsibleModule(argument_spec=argument_spec, supports_check_mode=True, **limits)
+    if IMPORT_ERROR is not None:
+        library = missing_required_lib("kubernetes", reason="(and the collection kubernetes.core)")
+        module.fail_json(msg=library, exception=IMPORT_ERROR)
+    result = run_task(name, module.params, lambda: connect(module.params), check_mode=module.check_mode)
+    if not module._diff:
+        result.pop("diff", None)
+    if result.pop("failed"):
+        module.fail_json(**result)
+    module.exit_json(**result)

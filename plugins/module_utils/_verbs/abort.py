@@ -1,0 +1,52 @@
+# Copyright: Contributors to the progressive.delivery collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Abort: traffic goes back to the stable version, the spec stays as it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .._model.waiting import is_aborted
+from .goals import Goal
+from .plan import Act, Change, MergePatch, Plan, Refused, Sight, Snapshot, Unchanged, not_observed, step_text
+
+
+@dataclass(frozen=True)
+class Abort:
+    """Abort the update that is on its way."""
+
+    goal: Goal
+    name: str = "rollout_abort"
+    needs_history: bool = False
+
+    def plan(self, snapshot: Snapshot) -> Plan:
+        """Set ``status.abort``; a full promotion must be withdrawn with it, or the controller drops the abort."""
+        rollout = snapshot.rollout
+        blocked = not_observed(snapshot)
+        if blocked:
+            return blocked
+        if rollout.abort:
+            return Unchanged("it is aborted already")
+        if not rollout.stable_hash:
+            text = f"{rollout.label} has no stable version yet to go back to"
+            return Refused("no_stable", f"{text}; correct the image with rollout_set_image, or delete the Rollout")
+        if rollout.fully_promoted:
+            return Unchanged(f"nothing is on its way to abort; revision {rollout.revision} is the stable version")
+        status: dict[str, Any] = {"abort": True} | ({"promoteFull": None} if rollout.promote_full else {})
+        return Act(
+            patches=(MergePatch({"status": status}, "status"),),
+            change=Change({"aborted": False, "at": step_text(rollout)}, {"aborted": True}),
+            message=f"aborted revision {rollout.revision} at {step_text(rollout)}",
+            seen=_seen,
+        )
+
+
+def _seen(now: Snapshot) -> Sight:
+    if is_aborted(now.rollout) and now.rollout.aborted_at is not None:
+        return Sight.SEEN
+    # A rollout that was promoted meanwhile, or is rolled back within its window, refuses an abort.
+    if now.rollout.fully_promoted:
+        return Sight.SEEN
+    return Sight.PENDING if now.rollout.abort else Sight.LOST

@@ -1,0 +1,165 @@
+# Copyright: Contributors to the progressive.delivery collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How far to wait, and what ends a wait early."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+
+from .._model.errors import InvalidRequest
+from .._model.phase import DEGRADED, HEALTHY, PAUSED, rollout_phase
+from .._model.rollout import INVALID_SPEC, Rollout
+from .._model.waiting import ABORTED, PERSON, Waiting, is_aborted, is_inconclusive, waiting_for
+
+
+class Until(Enum):
+    """The values of ``wait_until`` and of ``rollout_wait``'s ``until``."""
+
+    OBSERVED = "observed"
+    PAUSED = "paused"
+    STEP = "step"
+    WEIGHT = "weight"
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+    RESTORED = "restored"
+
+
+# Words of ``Waiting.state``, and ``paused`` for a pause that only a person ends.
+FAIL_ON = ("aborted", "invalid_spec", "inconclusive", "progress_deadline", "paused")
+# An aborted update, an invalid spec and an inconclusive analysis cannot heal by themselves. A passed
+# progress deadline can, and a pause is what many wait through.
+DEFAULT_FAIL_ON = frozenset({"aborted", "invalid_spec", "inconclusive"})
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A wish for a state. ``healthy_is_enough``: a verb's wish for a pause is granted by being through."""
+
+    until: Until
+    step: int | None = None
+    weight: int | None = None
+    fail_on: frozenset[str] = DEFAULT_FAIL_ON
+    healthy_is_enough: bool = True
+
+
+@dataclass(frozen=True)
+class Reached:
+    """The goal holds."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Ended:
+    """Another terminal state came instead: waiting longer is useless."""
+
+    reason: str
+    message: str
+
+
+Verdict = Reached | Ended | Waiting
+
+
+@dataclass(frozen=True)
+class View:
+    """What a goal is judged on: ``pinned_hash`` is the version that the wait is about, if one is."""
+
+    rollout: Rollout
+    observed: bool
+    now: datetime
+    pinned_hash: str = field(default="")
+
+
+def parse_until(option: str, value: str, allowed: tuple[Until, ...]) -> Until:
+    """The goal of that name; raises InvalidRequest naming the option."""
+    found = next((until for until in allowed if until.value == value), None)
+    if found is None:
+        raise InvalidRequest(option, value, f"use one of {', '.join(until.value for until in allowed)}")
+    return found
+
+
+def judge(goal: Goal, view: View) -> Verdict:
+    """Whether the goal holds, can no longer be met, or what it still waits for."""
+    rollout = view.rollout
+    waiting = waiting_for(rollout, view.observed)
+    if not view.observed:
+        return waiting
+    if view.pinned_hash and rollout.current_hash != view.pinned_hash:
+        return Ended("superseded", _superseded(view))
+    return _reached(goal, rollout) or _ended(goal, rollout, waiting) or waiting
+
+
+def _superseded(view: View) -> str:
+    rollout = view.rollout
+    return (
+        f"another version took over: {view.pinned_hash} was replaced by {rollout.current_hash} "
+        f"(revision {rollout.revision}); whoever changed it owns the rollout now"
+    )
+
+
+def _reached(goal: Goal, rollout: Rollout) -> Reached | None:
+    phase, message = rollout_phase(rollout)
+    healthy = phase == HEALTHY and rollout.fully_promoted
+    match goal.until:
+        case Until.OBSERVED:
+            return Reached("observed", f"the controller has observed it; {phase}{_tail(message)}")
+        case Until.HEALTHY | Until.PAUSED | Until.STEP | Until.WEIGHT if healthy and _healthy_counts(goal):
+            return Reached("healthy", f"revision {rollout.revision} is healthy and stable")
+        case Until.PAUSED if phase == PAUSED and not is_inconclusive(rollout):
+            return Reached("paused", waiting_for(rollout, observed=True).message)
+        case Until.STEP if rollout.updating and not rollout.abort and rollout.index >= (goal.step or 0):
+            return Reached("step", f"it is at step {rollout.index} of {len(rollout.steps)}")
+        case Until.WEIGHT if rollout.updating and not rollout.abort and rollout.actual_weight >= (goal.weight or 0):
+            return Reached("weight", f"the canary has {rollout.actual_weight} of {rollout.max_weight}")
+        case Until.DEGRADED if phase == DEGRADED:
+            return Reached(_degraded_reason(rollout), message)
+        case Until.RESTORED if is_restored(rollout):
+            return Reached("restored", f"all traffic is back on the stable version {rollout.stable_hash}")
+    return None
+
+
+def _healthy_counts(goal: Goal) -> bool:
+    """Being through grants every wish of a verb, but an explicit wait asked for one state and means it."""
+    return goal.until is Until.HEALTHY or goal.healthy_is_enough or goal.until in (Until.STEP, Until.WEIGHT)
+
+
+def is_restored(rollout: Rollout) -> bool:
+    """Whether no traffic reaches the new version any more."""
+    if not (is_aborted(rollout) or rollout.fully_promoted):
+        return False
+    if rollout.fully_promoted:
+        return True
+    if rollout.strategy == "blueGreen":
+        return (rollout.status.get("blueGreen") or {}).get("activeSelector") == rollout.stable_hash
+    if rollout.traffic_routed:
+        return rollout.actual_weight == 0
+    return rollout.counts["updated"] == 0
+
+
+def _ended(goal: Goal, rollout: Rollout, waiting: Waiting) -> Ended | None:
+    phase, _message = rollout_phase(rollout)
+    if goal.until is Until.RESTORED:
+        return None
+    if phase == HEALTHY and rollout.fully_promoted:
+        return Ended("healthy", f"it is healthy at revision {rollout.revision} and nothing is on its way")
+    if goal.until is Until.DEGRADED:
+        return None
+    state = waiting.state
+    if state == ABORTED and not is_aborted(rollout):
+        return None  # a retry that the conditions do not show yet
+    reason = "paused" if state == PERSON else state
+    return Ended(reason, waiting.message) if reason in goal.fail_on else None
+
+
+def _degraded_reason(rollout: Rollout) -> str:
+    if rollout.condition(INVALID_SPEC) is not None:
+        return "invalid_spec"
+    return "aborted" if rollout.abort_condition is not None else "progress_deadline"
+
+
+def _tail(message: str) -> str:
+    return f" ({message})" if message else ""

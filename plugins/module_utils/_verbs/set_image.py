@@ -1,0 +1,96 @@
+# Copyright: Contributors to the progressive.delivery collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Set container images: one revision for any number of containers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .._model.errors import InvalidRequest
+from .._model.images import Image
+from .._model.waiting import is_aborted
+from .._model.workload import Workload
+from .goals import Goal
+from .plan import Act, Change, JsonPatch, Plan, Refused, Snapshot, Unchanged, not_observed
+from .revision import new_version_seen
+
+_GROUPS = ("initContainers", "containers")
+EVERY_CONTAINER = "*"
+
+
+@dataclass(frozen=True)
+class SetImage:
+    """``images``: container name (or ``*`` for all) to image reference."""
+
+    images: Mapping[str, str]
+    goal: Goal
+    name: str = "rollout_set_image"
+    needs_history: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.images:
+            raise InvalidRequest("images", dict(self.images), "give at least one container: image pair")
+        for container, image in self.images.items():
+            Image.parse(image, option=f"images[{container}]")
+
+    def plan(self, snapshot: Snapshot) -> Plan:
+        """Replace the images that differ; test name and old image, so that a concurrent edit is not lost."""
+        unknown = [name for name in self.images if name != EVERY_CONTAINER and name not in snapshot.workload.images]
+        if unknown:
+            return Refused("invalid_request", self._no_such_container(snapshot, unknown))
+        edits = self._edits(snapshot.workload)
+        if not edits:
+            return Unchanged(_already(snapshot))
+        blocked = not_observed(snapshot)
+        if blocked:
+            return blocked
+        before = {edit["container"]: edit["from"] for edit in edits}
+        after = {edit["container"]: edit["to"] for edit in edits}
+        return Act(
+            patches=(JsonPatch([operation for edit in edits for operation in edit["operations"]]),),
+            change=Change({"images": before}, {"images": after}),
+            message="set " + ", ".join(f"{name} to {image}" for name, image in after.items()),
+            seen=new_version_seen(snapshot),
+        )
+
+    def _edits(self, workload: Workload) -> list[dict[str, Any]]:
+        edits = []
+        for group in _GROUPS:
+            for index, container in enumerate((workload.template.get("spec") or {}).get(group) or ()):
+                wanted = self.images.get(container["name"], self.images.get(EVERY_CONTAINER))
+                if wanted is not None and wanted != container.get("image"):
+                    edits.append(_edit(f"{workload.template_path}/spec/{group}/{index}", container, wanted))
+        return edits
+
+    def _no_such_container(self, snapshot: Snapshot, unknown: list[str]) -> str:
+        known = ", ".join(sorted(snapshot.workload.images)) or "none"
+        return (
+            f"images: {snapshot.rollout.label} has no container named {', '.join(sorted(unknown))}; "
+            f"it has {known}. Correct the name in the task"
+        )
+
+
+def _edit(path: str, container: Mapping[str, Any], wanted: str) -> dict[str, Any]:
+    current = container.get("image")
+    verb = "replace" if current is not None else "add"
+    guard = [{"op": "test", "path": f"{path}/image", "value": current}] if current is not None else []
+    return {
+        "container": container["name"],
+        "from": current,
+        "to": wanted,
+        "operations": [
+            {"op": "test", "path": f"{path}/name", "value": container["name"]},
+            *guard,
+            {"op": verb, "path": f"{path}/image", "value": wanted},
+        ],
+    }
+
+
+def _already(snapshot: Snapshot) -> str:
+    message = "the images are set already"
+    if is_aborted(snapshot.rollout):
+        message += ", but their rollout was aborted: rollout_retry starts it again, rollout_undo gives it up"
+    return message

@@ -1,0 +1,90 @@
+#!/usr/bin/python
+# Copyright: Contributors to the progressive.delivery collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: rollout_info
+short_description: Gather information about Rollouts
+version_added: 1.0.0
+description:
+  - Returns one Rollout, those that selectors choose, or those of a namespace or of all namespaces.
+  - Phase and message are those that C(kubectl argo rollouts status) prints for the same object.
+author:
+  - Contributors to the progressive.delivery collection (@progressive-delivery)
+extends_documentation_fragment:
+  - kubernetes.core.k8s_auth_options
+  - progressive.delivery.delivery
+options:
+  name:
+    description: Name of the Rollout. Without it all of the namespace are returned.
+    type: str
+  namespace:
+    description: Namespace to look in. V("") means all namespaces.
+    type: str
+    default: default
+  label_selectors:
+    description: Label selectors that all must match.
+    type: list
+    elements: str
+  field_selectors:
+    description: Field selectors that all must match.
+    type: list
+    elements: str
+seealso:
+  - module: progressive.delivery.rollout_wait
+  - module: progressive.delivery.analysis_wait
+"""
+
+EXAMPLES = r"""
+- name: Find the rollouts of a team that wait for a person
+  progressive.delivery.rollout_info:
+    namespace: ""
+    label_selectors:
+      - team=checkout
+  register: found
+
+- name: Name them
+  ansible.builtin.debug:
+    msg: "{{ found.rollouts | selectattr('paused') | selectattr('paused.manual') | map(attribute='name') }}"
+"""
+
+RETURN = r"""
+rollouts:
+  description:
+    - The Rollouts found, by namespace and name; also for one. Empty when there is none.
+    - The keys of each are those of C(rollout) in M(progressive.delivery.rollout_wait).
+  type: list
+  elements: dict
+  returned: success
+msg:
+  description: What went wrong.
+  type: str
+  returned: failure
+reason:
+  description: What went wrong, as a word for machines.
+  type: str
+  returned: failure
+"""
+
+from ansible_collections.progressive.delivery.plugins.module_utils._module import AUTH, run_module
+
+
+def main() -> None:
+    """Entry point."""
+    run_module(
+        "rollout_info",
+        argument_spec={
+            **AUTH,
+            "name": {"type": "str"},
+            "namespace": {"type": "str", "default": "default"},
+            "label_selectors": {"type": "list", "elements": "str"},
+            "field_selectors": {"type": "list", "elements": "str"},
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()
