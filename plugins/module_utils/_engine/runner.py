@@ -21,6 +21,7 @@ from .._verbs.plan import (
     JsonPatch,
     MergePatch,
     NotYet,
+    Plan,
     Refused,
     Sight,
     Snapshot,
@@ -110,12 +111,15 @@ class Runner:
                 self._changed = self._changed or self._unsure
                 return plan.message
             case NotYet():
-                return self._foresee(plan) if self._options.check_mode else self._wait_before_acting(plan, verb)
+                if self._options.check_mode:
+                    return self._foresee(plan)
+                self._wait_before_acting(plan, verb)
             case Act() if self._once and plan.once != self._once:
                 self._changed = self._changed or self._unsure
                 return "it was passed meanwhile"
-            case Act():
-                return plan.message if self._write(plan, verb) else None
+            case Act() if self._write(plan, verb):
+                return plan.message
+        return None
 
     def _foresee(self, plan: NotYet) -> str:
         """Check mode cannot wait; it shows what a real run would go on to write."""
