@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+# Copyright: Contributors to the progressive.delivery collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Make a virtual environment in which this checkout is an installed collection.
+
+Standard library only; run it with the Python that the environment shall have. What it makes:
+
+    .venv/                                               the locked packages of dev/requirements.lock
+    .venv/collections/ansible_collections/
+        progressive/delivery -> the checkout             wherever the checkout lies
+        kubernetes/core                                  out of the `ansible` wheel
+    .venv/lib/python3.*/site-packages/*.pth              so that plain Python imports find that tree, too
+
+When nothing has changed since the last run it reads two files and ends.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import venv
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCK = ROOT / "dev" / "requirements.lock"
+MINIMUM = (3, 11)
+
+# The `ansible` package carries kubernetes.core, so the package index that serves everything else serves this,
+# too, at a fixed version; a Galaxy server is asked for nothing. 12.3.0 has 6.2.0, 14.5.0 has 6.6.0.
+ANSIBLE_WHEEL = "12.3.0" if sys.version_info < (3, 12) else "14.5.0"
+KUBERNETES_CORE = "ansible_collections/kubernetes/core/"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Make the virtual environment of this checkout.")
+    parser.add_argument("--venv", type=Path, default=ROOT / ".venv", metavar="FOLDER")
+    folder = parser.parse_args().venv.absolute()
+    if sys.version_info < MINIMUM:
+        sys.exit(f"Python {'.'.join(map(str, MINIMUM))} or newer is needed, this is {sys.version.split()[0]}: "
+                 "name another one, as in `make PYTHON=python3.13 quickstart`.")  # fmt: skip
+    if not is_current(folder):
+        with locked():
+            # Another run may have made it while this one waited for the lock.
+            if not is_current(folder):
+                make(folder)
+
+
+def is_current(folder: Path) -> bool:
+    stamp = folder / "stamp"
+    return stamp.is_file() and stamp.read_text() == fingerprint(folder)
+
+
+def fingerprint(folder: Path) -> str:
+    """What the environment was made from: first line what cannot be changed in place, second its contents."""
+    interpreter = f"{sys.version.split()[0]} {Path(sys.executable).resolve()}"
+    contents = hashlib.sha256(LOCK.read_bytes() + Path(__file__).read_bytes()).hexdigest()
+    return f"{interpreter} in {folder}\n{contents}\n"
+
+
+@contextmanager
+def locked() -> Iterator[None]:
+    """Two runs of make at once must not build the same environment; the checkout's own folder is the lock."""
+    descriptor = os.open(ROOT, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def make(folder: Path) -> None:
+    stamp = folder / "stamp"
+    reusable = stamp.is_file() and stamp.read_text().splitlines()[:1] == fingerprint(folder).splitlines()[:1]
+    say(f"Python {sys.version.split()[0]} in {folder.name}")
+    create_venv(folder, clear=not reusable)
+    stamp.unlink(missing_ok=True)
+    say(f"packages of {LOCK.relative_to(ROOT)} (half a minute the first time)")
+    pip(folder, "install", "--quiet", "--requirement", str(LOCK))
+    say(f"collection kubernetes.core (of ansible {ANSIBLE_WHEEL})")
+    make_collections(folder)
+    stamp.write_text(fingerprint(folder))
+
+
+def say(message: str) -> None:
+    print(f"bootstrap: {message}", flush=True)
+
+
+def create_venv(folder: Path, *, clear: bool) -> None:
+    try:
+        venv.create(folder, with_pip=True, clear=clear)
+    except subprocess.CalledProcessError:
+        sys.exit(f"{sys.executable} has no working venv and ensurepip; on Debian: apt-get install python3-venv.")
+
+
+def pip(folder: Path, *arguments: str) -> None:
+    command = [
+        str(folder / "bin" / "python"),
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "--no-input",
+        *arguments,
+    ]
+    if subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode:
+        sys.exit(f"pip {arguments[0]} failed, see above; run the same again when the package index answers.")
+
+
+def make_collections(folder: Path) -> None:
+    collections = folder / "collections"
+    tree = collections / "ansible_collections"
+    shutil.rmtree(collections, ignore_errors=True)
+    shutil.copytree(kubernetes_core(folder), tree / "kubernetes" / "core")
+    (tree / "progressive").mkdir()
+    (tree / "progressive" / "delivery").symlink_to(ROOT)
+    site_packages = Path(sysconfig.get_path("purelib", "venv", {"base": str(folder), "platbase": str(folder)}))
+    (site_packages / "progressive_delivery.pth").write_text(f"{collections}\n")
+
+
+def kubernetes_core(folder: Path) -> Path:
+    """The unpacked collection in the cache; 50 MB are downloaded once, 2 MB of them are kept."""
+    cached = cache_folder() / "collections" / f"ansible-{ANSIBLE_WHEEL}"
+    if not cached.is_dir():
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cached.parent) as scratch:
+            pip(folder, "download", "--quiet", "--no-deps", "--only-binary", ":all:", "--dest", scratch,
+                f"ansible=={ANSIBLE_WHEEL}")  # fmt: skip
+            unpacked = Path(scratch) / "unpacked"
+            extract(next(Path(scratch).glob("*.whl")), KUBERNETES_CORE, unpacked)
+            # Renamed into place when complete: an interrupted run leaves nothing half done under this name.
+            unpacked.rename(cached)
+    return cached / KUBERNETES_CORE
+
+
+def cache_folder() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "progressive-delivery"
+
+
+def extract(wheel: Path, prefix: str, target: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        wanted = [name for name in archive.namelist() if name.startswith(prefix)]
+        archive.extractall(target, [name for name in wanted if not name.startswith(f"{prefix}tests/")])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+# Copyright: Contributors to the progressive.delivery collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ansible as a user runs it, for the tests on the lab."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+COLLECTION = "progressive.delivery"
+
+# Seconds. The first playbook may have to build the tools; everything after that is short.
+BUILD_TIMEOUT = 2700
+PLAYBOOK_TIMEOUT = 300
+
+
+@dataclass(frozen=True)
+class PlaybookRun:
+    """One finished ansible-playbook."""
+
+    returncode: int
+    output: str
+    seconds: float
+
+    @property
+    def changed(self) -> int:
+        return self._recap("changed")
+
+    @property
+    def failed(self) -> int:
+        return self._recap("failed")
+
+    def _recap(self, word: str) -> int:
+        """The sum over all hosts of one column of PLAY RECAP."""
+        recap = self.output.rpartition("PLAY RECAP")[2]
+        return sum(int(number) for number in re.findall(rf"\b{word}=(\d+)", recap))
+
+    def succeeded(self) -> PlaybookRun:
+        assert self.returncode == 0, self.output
+        return self
+
+
+@dataclass(frozen=True)
+class Lab:
+    """An embedded lab that is up."""
+
+    name: str
+
+    @property
+    def folder(self) -> Path:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        return Path(base) / "progressive-delivery" / "labs" / self.name
+
+    @property
+    def kubeconfig(self) -> Path:
+        return self.folder / "kubeconfig"
+
+    def kubectl(self, *arguments: str, stdin: str = "") -> str:
+        """Its output; the independent witness of what Ansible has done."""
+        command = [self.record["bin"]["kubectl"], f"--kubeconfig={self.kubeconfig}", *arguments]
+        result = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60, check=False)
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """Its lab.json as of the first look: ports, addresses, versions, process ids."""
+        return json.loads((self.folder / "lab.json").read_text())
+
+
+def run_playbook(
+    playbook: str | Path,
+    variables: Mapping[str, Any] | None = None,
+    *options: str,
+    timeout: float = PLAYBOOK_TIMEOUT,
+    live: bool = False,
+) -> PlaybookRun:
+    """Run a playbook, by its name in the collection or by its path; `live` shows its output as it comes."""
+    name = str(playbook) if isinstance(playbook, Path) else f"{COLLECTION}.{playbook}"
+    command = ["ansible-playbook", name, "--extra-vars", json.dumps(dict(variables or {})), *options]
+    start = time.monotonic()
+    result = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=None if live else subprocess.PIPE,
+        stderr=None if live else subprocess.STDOUT,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+    return PlaybookRun(result.returncode, result.stdout or "", time.monotonic() - start)
+
+
+def run_module(
+    module: str, arguments: Mapping[str, Any], *options: str, timeout: float = PLAYBOOK_TIMEOUT
+) -> dict[str, Any]:
+    """Run one module on localhost and return its result; `failed` is in it when it failed.
+
+    `options` are words for `ansible`, such as ``--check``.
+    """
+    name = module if "." in module else f"{COLLECTION}.{module}"
+    result = subprocess.run(
+        ["ansible", "localhost", "--module-name", name, "--args", json.dumps(dict(arguments)), *options],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+        env={**os.environ, "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"},
+    )
+    match = re.search(r"^localhost \| (\w+)!? => (\{.*)", result.stdout, re.DOTALL | re.MULTILINE)
+    assert match, result.stdout + result.stderr
+    value, _ = json.JSONDecoder().raw_decode(match[2])
+    return {"failed": match[1] == "FAILED", **value}
+
+
+def lab_up(name: str, *, live: bool = False) -> Lab:
+    run_playbook("lab", {"progressive_lab": name}, timeout=BUILD_TIMEOUT, live=live).succeeded()
+    return Lab(name)
+
+
+def lab_down(name: str) -> None:
+    run_playbook("lab_destroy", {"progressive_lab": name}).succeeded()
