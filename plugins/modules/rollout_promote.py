@@ -135,8 +135,8 @@ def main() -> None:
             "expected_step": {"type": "int"},
             "expected_revision": {"type": "int"},
             "expected_images": {"type": "dict"},
-            "pass_timed_pause": {"type": "bool", "default": False},
-            "pass_inconclusive": {"type": "bool", "default": False},
+            "pass_timed_pause": {"type": "bool", "default": False, "no_log": False},
+            "pass_inconclusive": {"type": "bool", "default": False, "no_log": False},
         },
     )
 

@@ -250,7 +250,7 @@ def _status_message(data: bytes) -> tuple[str, Mapping[str, Any]]:
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
     text = headers.get("Retry-After") or ""
-    return float(text) if text.isdigit() else None
+    return float(text) if text.isdecimal() else None
 
 
 def _cause(error: BaseException) -> str:

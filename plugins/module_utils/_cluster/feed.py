@@ -13,7 +13,7 @@ import queue
 import random
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol
@@ -93,7 +93,8 @@ class Feed:
     ) -> None:
         # Closing a response that another thread reads would wait for its next byte; shutdown wakes the reader.
         self._stop.set()
-        self._wake()
+        with suppress(ValueError, OSError):  # the response has ended by itself
+            self._wake()
 
     def next(self, timeout: float) -> Event | None:
         """The next event, or None when none came within ``timeout`` seconds."""

@@ -141,4 +141,4 @@ def _is_newer(found: Object, snapshot: Snapshot) -> bool:
     The numbers are only compared when both are numbers, as every apiserver on etcd writes them.
     """
     version, known = found["metadata"]["resourceVersion"], snapshot.rollout.resource_version
-    return not (version.isdigit() and known.isdigit()) or int(version) > int(known)
+    return not (version.isdecimal() and known.isdecimal()) or int(version) > int(known)

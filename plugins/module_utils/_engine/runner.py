@@ -147,7 +147,7 @@ class Runner:
             self._patience.pause(error)
             self._look(self._reader.snapshot(verb.needs_history))
             return False
-        self._changed, self._once = True, plan.once
+        self._once = plan.once
         if self._options.check_mode or not self._options.wait:
             return True
         return self._await_sight(plan, verb)
@@ -157,6 +157,7 @@ class Runner:
             snapshot = self._view()
             written = self._send(patch, snapshot)
             self._patience.answered()
+            self._changed = True
             if self._options.check_mode:
                 continue
             if isinstance(patch, JsonPatch) and snapshot.workload.kind != "Rollout":

@@ -91,7 +91,7 @@ class AnalysisRun:
             kind=KINDS.get(labels.get("rollout-type", ""), "standalone"),
             pod_hash=labels.get("rollouts-pod-template-hash", ""),
             owner_uid=next((o.get("uid", "") for o in meta.get("ownerReferences") or () if o.get("controller")), ""),
-            step_index=int(index) if index.isdigit() else None,
+            step_index=int(index) if index.isdecimal() else None,
             created=meta.get("creationTimestamp") or "",
             phase=status.get("phase") or "",
             message=status.get("message") or "",

@@ -12,7 +12,7 @@ from .errors import InvalidRequest
 
 _DIGEST = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}")
 _TAG = re.compile(r"[\w][\w.-]{0,127}", re.ASCII)
-_HOST = re.compile(r"(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::\d+)?")
+_HOST = re.compile(r"(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)(?::[0-9]+)?")
 # An equals sign is no part of the distribution grammar, but private registries accept it and the
 # kubectl plugin cannot pass it; a cluster that refuses it says so by itself.
 _PATH = re.compile(r"[a-z0-9=]+(?:(?:\.|_{1,2}|-+)[a-z0-9=]+)*(?:/[a-z0-9=]+(?:(?:\.|_{1,2}|-+)[a-z0-9=]+)*)*")
@@ -30,6 +30,8 @@ class Image:
     @classmethod
     def parse(cls, text: str, option: str = "image") -> Image:
         """Parse ``[host[:port]/]path[:tag][@digest]``; raises InvalidRequest that names ``option``."""
+        if not isinstance(text, str):  # YAML makes a number of an unquoted 1.20, and null of an empty value
+            raise InvalidRequest(option, text, "give an image reference as a text, such as team/app:1.20")
         rest, _, digest = text.partition("@")
         host, path = _split_host(rest)
         path, tag = _split_tag(path)

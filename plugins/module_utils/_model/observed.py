@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from .phase import is_unpausing
 from .rollout import Rollout
+from .waiting import phase_is_stale
 from .workload import ReplicaSet, Workload
 
 # How far past the end of a timed pause the controller may be before it counts as late.
@@ -30,7 +31,7 @@ def is_observed(rollout: Rollout, workload: Workload) -> bool:
 def spec_observed(rollout: Rollout) -> bool:
     """``status.observedGeneration`` (a string) has reached ``metadata.generation``."""
     text = rollout.observed_generation
-    return text.isdigit() and int(text) >= rollout.generation
+    return text.isdecimal() and int(text) >= rollout.generation
 
 
 def workload_observed(rollout: Rollout, workload: Workload) -> bool:
@@ -38,7 +39,7 @@ def workload_observed(rollout: Rollout, workload: Workload) -> bool:
     if rollout.workload_ref is None or workload.generation == 0:
         return True
     text = rollout.workload_observed_generation
-    return text.isdigit() and int(text) >= workload.generation
+    return text.isdecimal() and int(text) >= workload.generation
 
 
 def overdue(rollout: Rollout, workload: Workload, now: datetime) -> str:
@@ -57,6 +58,8 @@ def overdue(rollout: Rollout, workload: Workload, now: datetime) -> str:
         return "the abort is not acted on"
     if not rollout.abort and rollout.aborted_at is not None:
         return "the retry is not acted on"
+    if phase_is_stale(rollout):
+        return "the skipped step is not acted on"
     until = rollout.pause_until
     if until is not None and now > until + LATE:
         return f"the pause that ended at {until:%H:%M:%S} UTC is still there"

@@ -36,10 +36,15 @@ def rollout_phase(rollout: Rollout) -> Phase:
 
 def plugin_generation_observed(rollout: Rollout) -> bool:
     """The plugin's test: a status without a number counts as observed, and so does a larger number."""
-    text = rollout.observed_generation
-    if not re.fullmatch(r"[+-]?[0-9]+", text) or abs(int(text)) >= 2**63:
-        return True
-    return int(text) >= rollout.generation
+    number = _go_int(rollout.observed_generation)
+    return number is None or number >= rollout.generation
+
+
+def _go_int(text: str) -> int | None:
+    """What ``strconv.Atoi`` makes of a text; None where it fails."""
+    match = re.fullmatch(r"([+-]?)0*([0-9]{1,19})", text)
+    number = int(match[1] + match[2]) if match else None
+    return number if number is not None and -(2**63) <= number < 2**63 else None
 
 
 def is_unpausing(rollout: Rollout) -> bool:

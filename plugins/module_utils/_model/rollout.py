@@ -179,7 +179,7 @@ class Rollout:
     def revision(self) -> int:
         """The revision that the controller numbered last; 0 before it has seen the object."""
         text = self.annotations.get(REVISION_ANNOTATION, "")
-        return int(text) if text.isdigit() else 0
+        return int(text) if text.isdecimal() else 0
 
     @property
     def index(self) -> int:
@@ -215,8 +215,8 @@ class Rollout:
         With a traffic router what the controller wrote to it. Without one the share of the available
         pods; while pods are still starting that is the lower bound which the Rollout alone proves.
         """
-        if self.current_step is None:
-            return 0 if self.abort else self.max_weight
+        if self.current_step is None and not self.abort:
+            return self.max_weight
         if self.traffic_routed:
             weights = (self.status.get("canary") or {}).get("weights")
             return self.set_weight if weights is None else int((weights.get("canary") or {}).get("weight") or 0)

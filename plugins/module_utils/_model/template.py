@@ -93,31 +93,51 @@ def _strip_container(container: Tree) -> Tree:
     for probe in _PROBES:
         if probe in plain:
             plain[probe] = _strip_probe(plain[probe])
+    if "lifecycle" in plain:
+        plain["lifecycle"] = _strip_lifecycle(plain["lifecycle"])
     return plain
 
 
 def _pull_policy(container: Mapping[str, Any]) -> str:
-    """The default: Always for the tag latest or no tag, unless a digest is given."""
+    """The default: Always for the tag latest, which is also that of a reference without tag and digest."""
     reference = str(container.get("image", ""))
     tag = reference.rpartition("/")[2].partition("@")[0].partition(":")[2]
-    return "IfNotPresent" if "@" in reference or tag not in ("", "latest") else "Always"
+    return "Always" if tag == "latest" or not (tag or "@" in reference) else "IfNotPresent"
 
 
 def _strip_env(variable: Tree) -> Tree:
-    source = variable.get("valueFrom")
     plain = {key: value for key, value in variable.items() if not (key == "value" and value == "")}
-    if isinstance(source, dict) and "fieldRef" in source:
-        plain["valueFrom"] = {**source, "fieldRef": _drop_equal(source["fieldRef"], {"apiVersion": "v1"})}
+    if "valueFrom" in plain:
+        plain["valueFrom"] = _strip_reference(plain["valueFrom"])
     return plain
+
+
+def _strip_reference(holder: Tree) -> Tree:
+    """References to the pod's own fields, as environment and downward API volumes have them."""
+    plain = dict(holder)
+    if "fieldRef" in plain:
+        plain["fieldRef"] = _drop_equal(plain["fieldRef"], {"apiVersion": "v1"})
+    if "resourceFieldRef" in plain:
+        plain["resourceFieldRef"] = _drop_equal(plain["resourceFieldRef"], {"divisor": "0"})
+    return plain
+
+
+def _strip_lifecycle(lifecycle: Tree) -> Tree:
+    return {hook: _strip_http(handler) for hook, handler in lifecycle.items()}
 
 
 def _strip_probe(probe: Tree) -> Tree:
-    plain = _drop_equal(probe, _PROBE_DEFAULTS)
-    if "httpGet" in plain:
-        plain["httpGet"] = _drop_equal(plain["httpGet"], {"scheme": "HTTP"})
+    plain: Tree = _strip_http(_drop_equal(probe, _PROBE_DEFAULTS))
     if "grpc" in plain:
         plain["grpc"] = _drop_equal(plain["grpc"], {"service": ""})
     return plain
+
+
+def _strip_http(handler: Any) -> Any:
+    """A probe or a lifecycle hook; a hook's ``stopSignal`` is no handler but a word."""
+    if not isinstance(handler, dict) or "httpGet" not in handler:
+        return handler
+    return {**handler, "httpGet": _drop_equal(handler["httpGet"], {"scheme": "HTTP", "path": "/"})}
 
 
 def _strip_volume(volume: Tree) -> Tree:
@@ -127,7 +147,25 @@ def _strip_volume(volume: Tree) -> Tree:
             plain[source] = _drop_equal(plain[source], {"defaultMode": 420})
     if "hostPath" in plain:
         plain["hostPath"] = _drop_equal(plain["hostPath"], {"type": ""})
+    if "downwardAPI" in plain:
+        plain["downwardAPI"] = _strip_items(plain["downwardAPI"])
+    if "projected" in plain:
+        sources = plain["projected"].get("sources") or ()
+        plain["projected"] = {**plain["projected"], "sources": [_strip_projection(source) for source in sources]}
     return plain
+
+
+def _strip_projection(source: Tree) -> Tree:
+    plain = dict(source)
+    if "serviceAccountToken" in plain:
+        plain["serviceAccountToken"] = _drop_equal(plain["serviceAccountToken"], {"expirationSeconds": 3600})
+    if "downwardAPI" in plain:
+        plain["downwardAPI"] = _strip_items(plain["downwardAPI"])
+    return plain
+
+
+def _strip_items(source: Tree) -> Tree:
+    return {**source, "items": [_strip_reference(item) for item in source.get("items") or ()]}
 
 
 def _injected_keys(rollout: Rollout, field: str) -> set[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from .phase import DEGRADED, HEALTHY, is_unpausing, rollout_phase
+from .phase import DEGRADED, HEALTHY, PAUSED, is_unpausing, rollout_phase
 from .rollout import INCONCLUSIVE_PAUSES, INVALID_SPEC, Rollout
 from .steps import ANALYSIS
 from .timestamps import format_time
@@ -41,7 +41,7 @@ class Waiting:
 
 def waiting_for(rollout: Rollout, observed: bool) -> Waiting:
     """What must happen next, and who must make it happen."""
-    if not observed or is_unpausing(rollout):
+    if not observed or is_unpausing(rollout) or phase_is_stale(rollout):
         return Waiting(CONTROLLER, "the controller has not observed the last change yet")
     phase, message = rollout_phase(rollout)
     if phase == HEALTHY:
@@ -54,6 +54,11 @@ def waiting_for(rollout: Rollout, observed: bool) -> Waiting:
 def is_inconclusive(rollout: Rollout) -> bool:
     """Paused because an analysis or experiment could not decide."""
     return any(pause.reason in INCONCLUSIVE_PAUSES for pause in rollout.pause_conditions)
+
+
+def phase_is_stale(rollout: Rollout) -> bool:
+    """The stored phase still says Paused although nothing pauses it: a skipped step that is not acted on."""
+    return rollout_phase(rollout)[0] == PAUSED and not rollout.pause_conditions and not rollout.spec_paused
 
 
 def is_aborted(rollout: Rollout) -> bool:

@@ -88,7 +88,7 @@ class ReplicaSet:
         owners = meta.get("ownerReferences") or ()
         return cls(
             name=meta.get("name", ""),
-            revision=int(revision) if revision.isdigit() else 0,
+            revision=int(revision) if revision.isdecimal() else 0,
             pod_hash=(meta.get("labels") or {}).get(HASH_LABEL, ""),
             owner_uid=next((owner.get("uid", "") for owner in owners if owner.get("controller")), ""),
             replicas=int(status.get("replicas") or 0),

@@ -12,7 +12,7 @@ from .._model.errors import InvalidRequest
 from .._model.phase import is_unpausing
 from .._model.rollout import BLUE_GREEN, BLUE_GREEN_PAUSE, CANARY, CANARY_PAUSE, INVALID_SPEC, Rollout
 from .._model.timestamps import format_time
-from .._model.waiting import is_aborted, is_inconclusive
+from .._model.waiting import is_aborted, is_inconclusive, phase_is_stale
 from .goals import Goal
 from .plan import (
     Act,
@@ -205,7 +205,7 @@ def _full(rollout: Rollout) -> Plan:
         return Sight.SEEN if _acts_on_full(now.rollout) else Sight.PENDING
 
     return Act(
-        patches=(*patches, *_resume(rollout)),
+        patches=(*_resume(rollout), *patches),
         change=Change({"promotion": f"at {_stand(rollout)}"}, {"promotion": "full, without steps and analysis"}),
         message="promoted fully",
         seen=seen,
@@ -240,7 +240,7 @@ def _act_pass(rollout: Rollout) -> Act:
         return Sight.LOST if same else Sight.SEEN
 
     return Act(
-        patches=(MergePatch({"status": {"pauseConditions": None}}, "status"), *_resume(rollout)),
+        patches=(*_resume(rollout), MergePatch({"status": {"pauseConditions": None}}, "status")),
         change=Change({"paused": f"{pause.reason} at {_stand(rollout)}"}, {"paused": None}),
         message=f"passed the gate at {_stand(rollout)}",
         seen=seen,
@@ -266,17 +266,23 @@ def _act_skip(rollout: Rollout) -> Plan:
         return Refused("paused", f"{text}; resume it first with rollout_promote mode: gate")
     skipped, wanted = rollout.index, rollout.index + 1
 
+    def seen(now: Snapshot) -> Sight:
+        if now.rollout.index < wanted:
+            return Sight.LOST
+        return Sight.PENDING if phase_is_stale(now.rollout) else Sight.SEEN
+
     status = {"pauseConditions": None, "controllerPause": False, "currentStepIndex": wanted}
     return Act(
         patches=(MergePatch({"status": status}, "status"),),
         change=Change({"step": skipped}, {"step": wanted}),
         message=f"skipped step {skipped} ({rollout.steps[skipped]})",
-        seen=lambda now: Sight.SEEN if now.rollout.index >= wanted else Sight.LOST,
+        seen=seen,
         once=f"{rollout.current_hash} {skipped}",
     )
 
 
 def _resume(rollout: Rollout) -> tuple[MergePatch, ...]:
+    """Goes before the status: when the second write is lost, the rollout still stands at its gate."""
     return (MergePatch({"spec": {"paused": False}}),) if rollout.spec_paused else ()
 
 

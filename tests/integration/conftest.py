@@ -1,0 +1,52 @@
+# Copyright: Contributors to the progressive.delivery collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One lab for all tests that only need some cluster, and others of their own for those that change one.
+
+The lab of the session is named by PROGRESSIVE_TEST_LAB (default: pytest-<version of Python>) and is destroyed at the
+end, unless PROGRESSIVE_TEST_KEEP_LAB is set: then the next run finds it warm.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integration.kit import Gauge, Stage
+from tests.integration.support import Lab, lab_down, lab_up
+
+_NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """The lab that the tests of a session share; each test keeps to a namespace of its own."""
+    name = os.environ.get("PROGRESSIVE_TEST_LAB") or "pytest-{}-{}".format(*sys.version_info)
+    # Uncaptured: on a cold cache this builds for minutes, and silence would look like a hang.
+    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        up = lab_up(name, live=True)
+    yield up
+    if not os.environ.get("PROGRESSIVE_TEST_KEEP_LAB"):
+        lab_down(name)
+
+
+@pytest.fixture
+def stage(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Stage]:
+    """A namespace of the test's own; its deletion goes on while the next test runs."""
+    number = next(_NUMBERS)
+    made = Stage(lab, f"t{number}-{os.getpid()}")
+    made.kubectl("create", "namespace", made.namespace)
+    yield made
+    made.kubectl("delete", "namespace", made.namespace, "--wait=false")
+
+
+@pytest.fixture
+def gauge() -> Iterator[Gauge]:
+    """A value that an analysis can ask for."""
+    made = Gauge()
+    yield made
+    made.close()
