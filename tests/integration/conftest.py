@@ -3,34 +3,40 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One lab for all tests that only need some cluster, and others of their own for those that change one.
 
-The lab of the session is named by PROGRESSIVE_TEST_LAB (default: pytest-<version of Python>) and is destroyed at the
-end, unless PROGRESSIVE_TEST_KEEP_LAB is set: then the next run finds it warm.
+The lab of the session is destroyed at its end, unless PROGRESSIVE_TEST_LAB names it: then it stays, and the next run
+finds it warm.
 """
 
 from __future__ import annotations
 
 import itertools
 import os
-import sys
 from collections.abc import Iterator
 
 import pytest
 
 from tests.integration.kit import Gauge, Stage
-from tests.integration.support import Lab, lab_down, lab_up
+from tests.integration.support import Lab, lab_down, lab_up, own_lab, sweep_labs
 
 _NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_leftovers() -> None:
+    """A run that was killed has left its labs up."""
+    sweep_labs()
 
 
 @pytest.fixture(scope="session")
 def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     """The lab that the tests of a session share; each test keeps to a namespace of its own."""
-    name = os.environ.get("PROGRESSIVE_TEST_LAB") or "pytest-{}-{}".format(*sys.version_info)
+    kept = os.environ.get("PROGRESSIVE_TEST_LAB")
+    name = kept or own_lab("shared")
     # Uncaptured: on a cold cache this builds for minutes, and silence would look like a hang.
     with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
         up = lab_up(name, live=True)
     yield up
-    if not os.environ.get("PROGRESSIVE_TEST_KEEP_LAB"):
+    if not kept:
         lab_down(name)
 
 

@@ -123,6 +123,19 @@ def run_module(
     return {"failed": match[1] == "FAILED", **value}
 
 
+def own_lab(purpose: str) -> str:
+    """A name for a lab of this process: two runs at once do not meet in it, and `sweep_labs` knows it."""
+    return f"test-{purpose}-{os.getpid()}"
+
+
+def sweep_labs() -> None:
+    """Take down the labs of test runs that are no more."""
+    for folder in Lab("any").folder.parent.glob("test-*-*"):
+        owner = folder.name.rpartition("-")[2]
+        if owner.isdigit() and not Path("/proc", owner).exists():
+            lab_down(folder.name)
+
+
 def lab_up(name: str, *, live: bool = False) -> Lab:
     run_playbook("lab", {"progressive_lab": name}, timeout=BUILD_TIMEOUT, live=live).succeeded()
     return Lab(name)

@@ -59,11 +59,9 @@ def own(playbook: Path) -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="module")
-def pods(own: Lab) -> Iterator[None]:
+def pods(own: Lab) -> None:
     """All the pods whose behaviour is looked at, so that their times run at the same time."""
     kubectl(own, "apply", "-f", "-", given="\n---\n".join(json.dumps(item) for item in WORKLOADS))
-    yield
-    kubectl(own, "delete", "pods,jobs", "--all", "--wait=false", "--grace-period=0", "--force")
 
 
 def kubectl(lab: Lab, *words: str, given: str = "", kubeconfig: Path | None = None) -> str:

@@ -49,7 +49,9 @@ def tarball(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def installed(tarball: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A collections folder with nothing but the built collection in it."""
     folder = tmp_path_factory.mktemp("installed")
-    ansible("ansible-galaxy", "collection", "install", str(tarball), "--no-deps", "--offline", "-p", str(folder))
+    # By force, because the checkout is on Python's path, which counts as installed.
+    words = ["install", str(tarball), "--no-deps", "--offline", "--force", f"--collections-path={folder}"]
+    ansible("ansible-galaxy", "collection", *words, environment={"ANSIBLE_COLLECTIONS_PATH": str(folder)})
     return folder
 
 

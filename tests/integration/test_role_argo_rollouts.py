@@ -9,7 +9,6 @@ It has a lab of its own, because it takes the controller away. The tests use it 
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +18,7 @@ import pytest
 import yaml
 
 from tests.integration.kit import canary
-from tests.integration.support import Lab, PlaybookRun, lab_down, lab_up, run_module, run_playbook
+from tests.integration.support import Lab, PlaybookRun, lab_down, lab_up, own_lab, run_module, run_playbook
 
 VERSION = "v1.10.2"
 NEWER = "v1.11.0"
@@ -81,7 +80,7 @@ class Role:
 def role(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Role]:
     playbook = tmp_path_factory.mktemp("play") / "role.yml"
     playbook.write_text(yaml.safe_dump(PLAYBOOK))
-    name = f"test-rollouts-{os.getpid()}"
+    name = own_lab("rollouts")
     yield Role(playbook, lab_up(name))
     lab_down(name)
 

@@ -9,16 +9,20 @@ API groups first; the paths that we need are known.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from typing import Any
 
 import urllib3
 from ansible_collections.kubernetes.core.plugins.module_utils.k8s import client as core
+from kubernetes.client import Configuration
 from kubernetes.client.rest import RESTClientObject
 from kubernetes.config import ConfigException
 
 from .cluster import Cluster
 from .errors import BadConfiguration
+
+_SHARED_DEFAULT = threading.Lock()
 
 
 class KubernetesTransport:
@@ -49,13 +53,25 @@ def connect(params: Mapping[str, Any]) -> Cluster:
     """
     auth = {key: value for key, value in params.items() if key in core.AUTH_ARG_SPEC and value is not None}
     try:
-        spec = core._create_auth_spec(**auth)
-        configuration = core._create_configuration(spec)
-        return Cluster(KubernetesTransport(configuration, core._create_headers(**auth)))
+        return Cluster(KubernetesTransport(_configuration(auth), core._create_headers(**auth)))
     except (ConfigException, OSError, ValueError, urllib3.exceptions.HTTPError) as error:
         source = auth.get("kubeconfig") if isinstance(auth.get("kubeconfig"), str) else "the kubeconfig"
         text = f"cannot use {source}: {error}"
         raise BadConfiguration(f"{text}; set kubeconfig, context or host and api_key (or K8S_AUTH_*)") from error
+
+
+def _configuration(auth: Mapping[str, Any]) -> Any:
+    """The client's configuration by these options and nothing else.
+
+    The client hands a kubeconfig over in a default that the whole process shares; what one connection
+    leaves there, its certificate for example, must not get into the next.
+    """
+    with _SHARED_DEFAULT:
+        Configuration.set_default(None)
+        try:
+            return core._create_configuration(core._create_auth_spec(**auth))
+        finally:
+            Configuration.set_default(None)
 
 
 def _impersonation_headers(impersonation: Mapping[str, Any]) -> list[tuple[str, str]]:

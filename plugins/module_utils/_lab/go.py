@@ -134,6 +134,9 @@ def run(
     text = output.read_text(encoding="utf-8", errors="replace")
     output.unlink()
     if code != 0:
+        # `go mod download -json` tells its errors there.
+        with log.open("a", encoding="utf-8") as stream:
+            stream.write(text)
         raise LabError(explain_failure(label, last_lines(log), log))
     return text
 

@@ -279,9 +279,12 @@ def _revive_extras(lab: Lab, timeout: float) -> tuple[list[str], list[str]]:
 def _ensure_wave(lab: Lab, wave: Sequence[Process], stale: set[str], timeout: float) -> list[str]:
     """See that all of `wave` run and are ready; return the names of those that were started."""
     launch = [p for p in wave if p.name in stale or lab.differs(p)]
-    launch += _deaf(lab, [p for p in wave if p not in launch])
+    deaf = _deaf(lab, [p for p in wave if p not in launch])
     known = lab.processes
     processes.stop([known[p.name] for p in launch if p.name in known])
+    # These are unlikely to hear SIGTERM either.
+    processes.stop([known[p.name] for p in deaf], grace=2.0)
+    launch += deaf
     for process in launch:
         _check_ports(lab, process.name)
         lab._launch(process)

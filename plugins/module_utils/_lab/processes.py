@@ -84,14 +84,16 @@ def start_time(pid: int) -> int | None:
     """Clock ticks after boot at which `pid` started; None if it is gone or a zombie.
 
     proc(5): field 22 of /proc/PID/stat. Field 2 is the name in parentheses and may itself hold
-    spaces and parentheses, so count from the last one.
+    spaces and parentheses, so count from the last one. A killed process shows as a zombie while some
+    of its threads are still ending, and until then its ports are taken.
     """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        threads = len(os.listdir(f"/proc/{pid}/task"))
     except (FileNotFoundError, ProcessLookupError):
         return None
     fields = stat.rpartition(")")[2].split()
-    return None if fields[0] in "ZX" else int(fields[19])
+    return None if fields[0] in "ZX" and threads <= 1 else int(fields[19])
 
 
 def spawn(process: Process) -> Process:

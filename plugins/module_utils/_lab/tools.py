@@ -366,7 +366,8 @@ def _patched(item: GroupPlan, toolchain: Go, progress: Progress) -> list[str]:
     write_atomically(file, apply_patch(item.group.patch, file.read_text(encoding="utf-8")))
     go_mod = copy.with_suffix(".mod")
     text = (item.source / "go.mod").read_text(encoding="utf-8")
-    write_atomically(go_mod, f"{text}\nreplace {item.group.module} => {copy}\n")
+    # A quoted path may hold spaces.
+    write_atomically(go_mod, f"{text}\nreplace {item.group.module} => {json.dumps(str(copy))}\n")
     shutil.copyfile(item.source / "go.sum", copy.with_suffix(".sum"))
     return [f"-modfile={go_mod}"]
 

@@ -73,13 +73,14 @@ def _degraded_state(rollout: Rollout) -> str:
 
 
 def _paused(rollout: Rollout) -> Waiting | None:
+    reason = rollout.pause_conditions[0].reason if rollout.pause_conditions else ""
+    where = _where(rollout)
+    if is_inconclusive(rollout):
+        return Waiting(INCONCLUSIVE, f"{reason}{where}: a person must look at the analysis and decide")
     if rollout.spec_paused:
         return Waiting(PERSON, "spec.paused is set; a person must resume it")
     if not rollout.pause_conditions:
         return None
-    reason, where = rollout.pause_conditions[0].reason, _where(rollout)
-    if is_inconclusive(rollout):
-        return Waiting(INCONCLUSIVE, f"{reason}{where}: a person must look at the analysis and decide")
     until = rollout.pause_until
     if until is not None:
         return Waiting(TIME, f"{reason}{where}, which ends by itself at {format_time(until)}", until)

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from .._model.waiting import is_aborted
+from .._model.rollout import Rollout
 from .goals import Goal
-from .plan import Act, Change, MergePatch, Plan, Refused, Sight, Snapshot, Unchanged, not_observed, step_text
+from .plan import Act, Change, MergePatch, Plan, Refused, Sight, Snapshot, Unchanged, not_observed, not_valid, step_text
 
 
 @dataclass(frozen=True)
@@ -27,26 +27,30 @@ class Abort:
         blocked = not_observed(snapshot)
         if blocked:
             return blocked
-        if rollout.abort:
-            return Unchanged("it is aborted already")
         if not rollout.stable_hash:
             text = f"{rollout.label} has no stable version yet to go back to"
             return Refused("no_stable", f"{text}; correct the image with rollout_set_image, or delete the Rollout")
         if rollout.fully_promoted:
             return Unchanged(f"nothing is on its way to abort; revision {rollout.revision} is the stable version")
-        status: dict[str, Any] = {"abort": True} | ({"promoteFull": None} if rollout.promote_full else {})
-        return Act(
-            patches=(MergePatch({"status": status}, "status"),),
-            change=Change({"aborted": False, "at": step_text(rollout)}, {"aborted": True}),
-            message=f"aborted revision {rollout.revision} at {step_text(rollout)}",
-            seen=_seen,
-        )
+        if rollout.abort:
+            return Unchanged("it is aborted already")
+        return not_valid(rollout) or _act(rollout)
+
+
+def _act(rollout: Rollout) -> Act:
+    status: dict[str, Any] = {"abort": True} | ({"promoteFull": None} if rollout.promote_full else {})
+    return Act(
+        patches=(MergePatch({"status": status}, "status"),),
+        change=Change({"aborted": False, "at": step_text(rollout)}, {"aborted": True}),
+        message=f"aborted revision {rollout.revision} at {step_text(rollout)}",
+        seen=_seen,
+    )
 
 
 def _seen(now: Snapshot) -> Sight:
-    if is_aborted(now.rollout) and now.rollout.aborted_at is not None:
-        return Sight.SEEN
     # A rollout that was promoted meanwhile, or is rolled back within its window, refuses an abort.
     if now.rollout.fully_promoted:
+        return Sight.LOST
+    if now.rollout.abort and now.rollout.aborted_at is not None:
         return Sight.SEEN
     return Sight.PENDING if now.rollout.abort else Sight.LOST

@@ -11,8 +11,8 @@ from enum import Enum
 
 from .._model.errors import InvalidRequest
 from .._model.phase import DEGRADED, HEALTHY, PAUSED, rollout_phase
-from .._model.rollout import INVALID_SPEC, Rollout
-from .._model.waiting import ABORTED, PERSON, Waiting, is_aborted, is_inconclusive, waiting_for
+from .._model.rollout import CANARY, INVALID_SPEC, Rollout
+from .._model.waiting import ABORTED, CONTROLLER, PERSON, Waiting, is_aborted, is_inconclusive, waiting_for
 
 
 class Until(Enum):
@@ -90,6 +90,8 @@ def judge(goal: Goal, view: View) -> Verdict:
         return waiting
     if view.pinned_hash and rollout.current_hash != view.pinned_hash:
         return Ended("superseded", _superseded(view))
+    if waiting.state == CONTROLLER and goal.until is not Until.OBSERVED:
+        return waiting  # the stored phase is that of before the last promote
     return _reached(goal, rollout) or _ended(goal, rollout, waiting) or waiting
 
 
@@ -113,13 +115,18 @@ def _reached(goal: Goal, rollout: Rollout) -> Reached | None:
             return Reached("paused", waiting_for(rollout, observed=True).message)
         case Until.STEP if rollout.updating and not rollout.abort and rollout.index >= (goal.step or 0):
             return Reached("step", f"it is at step {rollout.index} of {len(rollout.steps)}")
-        case Until.WEIGHT if rollout.updating and not rollout.abort and rollout.actual_weight >= (goal.weight or 0):
+        case Until.WEIGHT if _has_weight(rollout) and rollout.actual_weight >= (goal.weight or 0):
             return Reached("weight", f"the canary has {rollout.actual_weight} of {rollout.max_weight}")
         case Until.DEGRADED if phase == DEGRADED:
             return Reached(_degraded_reason(rollout), message)
         case Until.RESTORED if is_restored(rollout):
             return Reached("restored", f"all traffic is back on the stable version {rollout.stable_hash}")
     return None
+
+
+def _has_weight(rollout: Rollout) -> bool:
+    """Blue-green moves all traffic at once, when it is through."""
+    return rollout.strategy == CANARY and rollout.updating and not rollout.abort
 
 
 def _healthy_counts(goal: Goal) -> bool:

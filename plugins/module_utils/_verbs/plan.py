@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Any, Protocol
 
 from .._model.observed import is_observed
-from .._model.rollout import Rollout
+from .._model.rollout import INVALID_SPEC, Rollout
 from .._model.workload import ReplicaSet, Workload
 from .goals import Goal
 
@@ -130,6 +130,14 @@ def not_observed(snapshot: Snapshot) -> NotYet | None:
     if snapshot.observed:
         return None
     return NotYet("not_observed", "the controller has not observed the last change yet")
+
+
+def not_valid(rollout: Rollout) -> Refused | None:
+    """The controller looks no further than a spec that it calls invalid: no promotion, no abort, no retry."""
+    invalid = rollout.condition(INVALID_SPEC)
+    if invalid is None:
+        return None
+    return Refused("invalid_spec", f"the spec of {rollout.label} is invalid: {invalid.message}; correct it first")
 
 
 def step_text(rollout: Rollout) -> str:

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 from .._model.errors import InvalidRequest
 from .._model.phase import is_unpausing
-from .._model.rollout import BLUE_GREEN, BLUE_GREEN_PAUSE, CANARY, CANARY_PAUSE, INVALID_SPEC, Rollout
+from .._model.rollout import BLUE_GREEN, BLUE_GREEN_PAUSE, CANARY, CANARY_PAUSE, Rollout
 from .._model.timestamps import format_time
-from .._model.waiting import is_aborted, is_inconclusive, phase_is_stale
+from .._model.waiting import is_inconclusive, phase_is_stale
 from .goals import Goal
 from .plan import (
     Act,
@@ -25,6 +25,7 @@ from .plan import (
     Snapshot,
     Unchanged,
     not_observed,
+    not_valid,
     step_text,
 )
 
@@ -81,21 +82,20 @@ class Promote:
 
     def _by_mode(self, snapshot: Snapshot) -> Plan:
         rollout = snapshot.rollout
+        invalid = not_valid(rollout)
+        if invalid:
+            return invalid
         if self.mode == FULL:
             return self._at_expected_step(rollout) or _full(rollout)
-        if is_aborted(rollout):
+        if rollout.abort:
             remedy = "rollout_retry starts the update again; mode: full promotes it without analysis"
             return Refused("aborted", f"{rollout.label} is aborted and has no gate to pass; {remedy}")
-        invalid = rollout.condition(INVALID_SPEC)
-        if invalid is not None:
-            text = f"the spec of {rollout.label} is invalid: {invalid.message}"
-            return Refused("invalid_spec", f"{text}; correct it, then promote")
         if is_unpausing(rollout):
             return NotYet("not_observed", "the controller has not acted on the last promote yet")
         return self._skip(rollout) if self.mode == SKIP_STEP else self._gate(rollout)
 
     def _skip(self, rollout: Rollout) -> Plan:
-        return self._at_expected_step(rollout) or _act_skip(rollout)
+        return self._at_expected_step(rollout) or _held(rollout) or _act_skip(rollout)
 
     def _gate(self, rollout: Rollout) -> Plan:
         return self._at_expected_step(rollout) or self._pass_pause(rollout) or self._wait_for_gate(rollout)
@@ -103,18 +103,24 @@ class Promote:
     def _at_expected_step(self, rollout: Rollout) -> Plan | None:
         """None when there is no such guard or the rollout stands at that step."""
         wanted = self.expected_step
-        if wanted is None or (rollout.steps and rollout.index == wanted):
+        if wanted is None:
             return None
         if not rollout.steps:
             return Refused("no_steps", f"expected_step: {rollout.label} has no steps; leave the option out")
         if wanted >= len(rollout.steps):
             text = f"expected_step: {rollout.label} has no step {wanted}, its steps are 0 to {len(rollout.steps) - 1}"
             return Refused("invalid_request", text)
+        return None if rollout.index == wanted else self._at_another_step(rollout, wanted)
+
+    def _at_another_step(self, rollout: Rollout, wanted: int) -> Plan:
         if rollout.index > wanted:
             return Unchanged(f"step {wanted} is passed already; it is at {step_text(rollout)}")
         if (rollout.pause_conditions and rollout.pause_until is None) or rollout.spec_paused:
             text = f"{rollout.label} is held at {step_text(rollout)}, before the expected step {wanted}"
             return Refused("unexpected_step", f"{text}; promote that gate first, by its own expected_step")
+        if rollout.abort:
+            text = f"{rollout.label} is aborted and will not get to the expected step {wanted}"
+            return Refused("aborted", f"{text}; rollout_retry starts the update again")
         return NotYet("not_at_step", f"it is at {step_text(rollout)}, not yet at step {wanted}", _gate_change(wanted))
 
     def _pass_pause(self, rollout: Rollout) -> Plan | None:
@@ -248,7 +254,7 @@ def _act_pass(rollout: Rollout) -> Act:
     )
 
 
-def _act_past_undecided(rollout: Rollout) -> Plan:
+def _act_past_undecided(rollout: Rollout) -> Act:
     """A step whose analysis or experiment could not decide is left behind by its index.
 
     A background, pre- or post-promotion run has no step: clearing the pause makes the controller
@@ -260,10 +266,14 @@ def _act_past_undecided(rollout: Rollout) -> Plan:
     return _act_skip(rollout)
 
 
-def _act_skip(rollout: Rollout) -> Plan:
-    if rollout.spec_paused:
-        text = f"{rollout.label} is held by spec.paused, which also holds the next step"
-        return Refused("paused", f"{text}; resume it first with rollout_promote mode: gate")
+def _held(rollout: Rollout) -> Refused | None:
+    if not rollout.spec_paused:
+        return None
+    text = f"{rollout.label} is held by spec.paused, which also holds the next step"
+    return Refused("paused", f"{text}; resume it first with rollout_promote mode: gate")
+
+
+def _act_skip(rollout: Rollout) -> Act:
     skipped, wanted = rollout.index, rollout.index + 1
 
     def seen(now: Snapshot) -> Sight:
@@ -273,7 +283,7 @@ def _act_skip(rollout: Rollout) -> Plan:
 
     status = {"pauseConditions": None, "controllerPause": False, "currentStepIndex": wanted}
     return Act(
-        patches=(MergePatch({"status": status}, "status"),),
+        patches=(*_resume(rollout), MergePatch({"status": status}, "status")),
         change=Change({"step": skipped}, {"step": wanted}),
         message=f"skipped step {skipped} ({rollout.steps[skipped]})",
         seen=seen,

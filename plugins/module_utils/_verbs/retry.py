@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .goals import Goal
-from .plan import Act, Change, MergePatch, Plan, Sight, Snapshot, Unchanged, not_observed
+from .plan import Act, Change, MergePatch, Plan, Sight, Snapshot, Unchanged, not_observed, not_valid
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,9 @@ class Retry:
             return blocked
         if not rollout.abort:
             return Unchanged("it is not aborted, so there is nothing to retry")
+        invalid = not_valid(rollout)
+        if invalid:
+            return invalid
         return Act(
             patches=(MergePatch({"status": {"abort": False}}, "status"),),
             change=Change({"aborted": True}, {"aborted": False}),

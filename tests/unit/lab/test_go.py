@@ -84,10 +84,10 @@ def test_a_failure_is_told_by_its_cause_its_tool_and_its_log(tail: str, cause: s
 
 def test_a_failing_command_keeps_its_log(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
-    command = [sys.executable, "-c", "import sys; sys.exit('it broke')"]
+    command = [sys.executable, "-c", "import sys; print('out'); sys.exit('it broke')"]
     with pytest.raises(LabError, match=r"demo: the command failed(.|\n)*it broke"):
         go.run("demo", command, cache, print, {})
-    assert cache.build_log("demo").read_text() == "it broke\n"
+    assert cache.build_log("demo").read_text() == "it broke\nout\n"
 
 
 def test_a_command_returns_its_output_without_its_chatter(tmp_path: Path) -> None:

@@ -46,7 +46,10 @@ EXPECTED: dict[str, Waiting] = {
     "spec.paused at manual pause": Waiting("person", RESUME),
     "spec.paused at timed pause": Waiting("person", RESUME),
     "inconclusive step": Waiting("inconclusive", f"InconclusiveAnalysisRun at step 2 (analysis): {DECIDE}"),
-    "inconclusive step, spec.paused": Waiting("person", RESUME),
+    # To resume it would not be enough.
+    "inconclusive step, spec.paused": Waiting(
+        "inconclusive", f"InconclusiveAnalysisRun at step 2 (analysis): {DECIDE}"
+    ),
     "inconclusive background": Waiting("inconclusive", f"InconclusiveAnalysisRun at step 3 (setWeight: 50): {DECIDE}"),
     "unpausing": Waiting("controller", NOT_SEEN),
     "skipped a gate": Waiting("controller", NOT_SEEN),
