@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import filecmp
 import hashlib
 import os
 import shutil
@@ -43,12 +44,18 @@ KUBERNETES_CORE = "ansible_collections/kubernetes/core/"
 
 
 def main() -> None:
+    if sys.prefix != sys.base_prefix:
+        # An environment cannot make itself anew, and one made from another would die with it.
+        base = os.path.join(sys.base_prefix, "bin", "python{}.{}".format(*sys.version_info))
+        os.execv(base, [base, *sys.argv])
     parser = argparse.ArgumentParser(description="Make the virtual environment of this checkout.")
     parser.add_argument("--venv", type=Path, default=ROOT / ".venv", metavar="FOLDER")
     folder = parser.parse_args().venv.absolute()
     if sys.version_info < MINIMUM:
-        sys.exit(f"Python {'.'.join(map(str, MINIMUM))} or newer is needed, this is {sys.version.split()[0]}: "
-                 "name another one, as in `make PYTHON=python3.13 quickstart`.")  # fmt: skip
+        sys.exit(
+            f"Python {'.'.join(map(str, MINIMUM))} or newer is needed, this is {sys.version.split()[0]}: "
+            "name another one, as in `make PYTHON=python3.13 quickstart`."
+        )
     if not is_current(folder):
         with locked():
             # Another run may have made it while this one waited for the lock.
@@ -82,8 +89,9 @@ def locked() -> Iterator[None]:
 def make(folder: Path) -> None:
     stamp = folder / "stamp"
     reusable = stamp.is_file() and stamp.read_text().splitlines()[:1] == fingerprint(folder).splitlines()[:1]
-    say(f"Python {sys.version.split()[0]} in {folder.name}")
-    create_venv(folder, clear=not reusable)
+    if not reusable:
+        say(f"Python {sys.version.split()[0]} in {folder.name}")
+        create_venv(folder)
     stamp.unlink(missing_ok=True)
     say(f"packages of {LOCK.relative_to(ROOT)} (half a minute the first time)")
     pip(folder, "install", "--quiet", "--requirement", str(LOCK))
@@ -96,35 +104,32 @@ def say(message: str) -> None:
     print(f"bootstrap: {message}", flush=True)
 
 
-def create_venv(folder: Path, *, clear: bool) -> None:
+def create_venv(folder: Path) -> None:
     try:
-        venv.create(folder, with_pip=True, clear=clear)
+        venv.create(folder, with_pip=True, clear=True, symlinks=True)
     except subprocess.CalledProcessError:
         sys.exit(f"{sys.executable} has no working venv and ensurepip; on Debian: apt-get install python3-venv.")
 
 
 def pip(folder: Path, *arguments: str) -> None:
-    command = [
-        str(folder / "bin" / "python"),
-        "-m",
-        "pip",
-        "--disable-pip-version-check",
-        "--no-input",
-        *arguments,
-    ]
+    command = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments]
     if subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode:
         sys.exit(f"pip {arguments[0]} failed, see above; run the same again when the package index answers.")
 
 
 def make_collections(folder: Path) -> None:
-    collections = folder / "collections"
-    tree = collections / "ansible_collections"
-    shutil.rmtree(collections, ignore_errors=True)
-    shutil.copytree(kubernetes_core(folder), tree / "kubernetes" / "core")
-    (tree / "progressive").mkdir()
-    (tree / "progressive" / "delivery").symlink_to(ROOT)
-    site_packages = Path(sysconfig.get_path("purelib", "venv", {"base": str(folder), "platbase": str(folder)}))
-    (site_packages / "progressive_delivery.pth").write_text(f"{collections}\n")
+    """Touches only what differs: somebody may be using the environment while its lock file changes."""
+    tree = folder / "collections" / "ansible_collections"
+    core, wanted = tree / "kubernetes" / "core", kubernetes_core(folder)
+    if not core.is_dir() or not filecmp.cmp(core / "MANIFEST.json", wanted / "MANIFEST.json"):
+        shutil.rmtree(core, ignore_errors=True)
+        shutil.copytree(wanted, core)
+    ours = tree / "progressive" / "delivery"
+    if not ours.is_symlink():
+        ours.parent.mkdir(exist_ok=True)
+        ours.symlink_to(ROOT)
+    site_packages = sysconfig.get_path("purelib", "venv", {"base": str(folder), "platbase": str(folder)})
+    Path(site_packages, "progressive_delivery.pth").write_text(f"{folder / 'collections'}\n")
 
 
 def kubernetes_core(folder: Path) -> Path:

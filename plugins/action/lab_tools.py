@@ -29,7 +29,7 @@ class ActionModule(ActionBase):
         request = tools.Request.from_arguments(arguments, environ)
         try:
             provided = tools.provide(request, Cache(cache_root(environ)), self._show, self._task.check_mode)
-        except LabError as error:
+        except (LabError, OSError) as error:
             return result | {"failed": True, "msg": str(error)}
         return result | asdict(provided)
 

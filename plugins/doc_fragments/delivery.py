@@ -17,7 +17,7 @@ options:
     default: default
 notes:
   - RV(ignore:reason) is a word for machines. When a task fails, one of V(aborted), V(analysis_failed),
-    V(conflict), V(controller_absent), V(deleted), V(dropped), V(forbidden), V(inconclusive),
+    V(bad_configuration), V(conflict), V(controller_absent), V(deleted), V(dropped), V(forbidden), V(inconclusive),
     V(invalid_request), V(invalid_spec), V(not_found), V(not_installed), V(paused), V(progress_deadline),
     V(superseded), V(timeout), V(unauthorized), V(unreachable), or a word that the module documents.
 requirements:

@@ -199,7 +199,7 @@ def main() -> None:
             result = _absent(module.params["name"], module.check_mode)
         else:
             result = _present(module)
-    except LabError as error:
+    except (LabError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)
 

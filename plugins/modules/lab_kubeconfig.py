@@ -115,7 +115,7 @@ def main() -> None:
     )
     try:
         changed = _write(module.params, module.check_mode)
-    except LabError as error:
+    except (LabError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=changed, path=module.params["path"])
 

@@ -134,7 +134,7 @@ def main() -> None:
     try:
         request = extra_process.ProcessRequest.from_arguments(module.params)
         result = extra_process.apply(Lab.load(module.params["lab"]), request, module.check_mode)
-    except LabError as error:
+    except (LabError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)
 

@@ -109,7 +109,7 @@ def main() -> None:
     request = tools.Request.from_arguments(module.params, dict(os.environ))
     try:
         result = tools.provide(request, Cache.default(), progress=module.debug, check_mode=module.check_mode)
-    except LabError as error:
+    except (LabError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(**asdict(result))
 

@@ -5,24 +5,23 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.support import lab_down, run_playbook
+from tests.integration.support import lab_down, own_lab, run_playbook
 
 
 @pytest.fixture
-def own_lab() -> Iterator[str]:
-    name = f"quickstart-{os.getpid()}"
+def fresh_lab() -> Iterator[str]:
+    name = own_lab("quickstart")
     yield name
     lab_down(name)
 
 
 @pytest.mark.smoke
-def test_the_quickstart_tells_both_stories_and_can_be_run_again(own_lab: str) -> None:
-    variables = {"progressive_lab": own_lab, "quickstart_pause": 2}
+def test_the_quickstart_tells_both_stories_and_can_be_run_again(fresh_lab: str) -> None:
+    variables = {"progressive_lab": fresh_lab, "quickstart_pause": 2}
     first = run_playbook("quickstart", variables).succeeded()
     for part in (
         "CanaryPauseStep at step 1 (pause)",

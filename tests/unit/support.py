@@ -290,6 +290,13 @@ def replica_set(
     return raw
 
 
+def pods_of(updated: int = 1) -> tuple[Tree, Tree]:
+    """The ReplicaSets that the status of ``updating`` counts, if no other number is given."""
+    stable = {"status": {"replicas": 4, "availableReplicas": 4}}
+    new = {"status": {"replicas": updated, "availableReplicas": updated}}
+    return replica_set(2, STABLE, "shop:1", stable), replica_set(3, NEW, "shop:2", new)
+
+
 def analysis_run(
     name: str = f"{NAME}-{NEW}-3-2",
     phase: str = "Running",

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -14,7 +15,9 @@ from urllib.parse import urlencode
 import urllib3
 from urllib3.exceptions import HTTPError
 
+from .cause import cause, untrusted
 from .errors import (
+    BadConfiguration,
     ClusterError,
     Conflict,
     Expired,
@@ -36,6 +39,15 @@ CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 30.0
 # A watch brings at least a bookmark each minute; silence for longer is a dead connection.
 WATCH_READ_TIMEOUT = 90.0
+
+# What the apiserver says, in plain text, of a group, version or resource that it does not know.
+_NO_SUCH_API = "404 page not found"
+# By OpenSSL's codes: expired, made for another name, made for another address.
+_CERTIFICATE_REMEDIES = {10: "renew it", 62: "use a name that it names", 64: "use an address that it names"}
+_OTHER_AUTHORITY = "set ca_cert, or certificate-authority in the kubeconfig, to the authority that signed it"
+_DENIED = re.compile(
+    r'User "([^"]*)" cannot (\w+) resource "([^"]*)" in API group "([^"]*)"(?: in the namespace "([^"]*)")?'
+)
 
 
 class Transport(Protocol):
@@ -150,10 +162,19 @@ class Cluster:
         path = resource.path(namespace, name, subresource)
         response = self._send(method, path, query or {}, body, content_type, timeout)
         if response.status < 300:
-            return _decode(response.data)
+            return self._decode(response.data, response.status, "metadata" if name else "items")
         verb = {"GET": "get" if name else "list"}.get(method, method.lower())
         target = Resource(resource.api_version, resource.kind, "/".join(filter(None, (resource.plural, subresource))))
         raise self._error(response.status, response.data, response.headers, verb, target, namespace, name)
+
+    def _decode(self, data: bytes, status: int, member: str) -> Object:
+        """The object or list, which has a member of that name."""
+        try:
+            decoded: Object = json.loads(data)
+            decoded[member]
+        except (ValueError, TypeError, LookupError) as error:
+            raise self._strange(status, _plain(data)) from error
+        return decoded
 
     def _send(
         self,
@@ -182,7 +203,14 @@ class Cluster:
                 timeout=urllib3.Timeout(connect=min(CONNECT_TIMEOUT, timeout), read=timeout),
             )
         except HTTPError as error:
-            raise Transient(f"{self.host} does not answer: {_cause(error)}") from error
+            raise self._unanswered(error) from error
+
+    def _unanswered(self, error: HTTPError) -> ClusterError:
+        refused = untrusted(error)
+        if refused is not None:
+            text = f"the certificate that {self.host} shows is not trusted ({refused.verify_message})"
+            return BadConfiguration(f"{text}; {_CERTIFICATE_REMEDIES.get(refused.verify_code, _OTHER_AUTHORITY)}")
+        return Transient(f"cannot reach {self.host}: {cause(error)}")
 
     def _error(
         self,
@@ -195,23 +223,23 @@ class Cluster:
         name: str,
     ) -> ClusterError:
         message, details = _status_message(data)
-        what = (
-            f"{resource.kind} {namespace}/{name}" if name else f"{resource.plural} in {namespace or 'all namespaces'}"
-        )
-        if status == 404:
-            return self._not_found(resource, what, details)
-        if status == 403:
-            return Forbidden(_forbidden(verb, resource, namespace, message), status)
+        what = _what(resource, namespace, name)
+        if status == 404 and (details is not None or message == _NO_SUCH_API):
+            return self._not_found(resource, what, details or {})
         if status == 401:
             text = f"{self.host} refused the credentials ({message or 'Unauthorized'})"
             return Unauthorized(f"{text}; the token or certificate is missing, wrong or expired: renew it", status)
-        if status == 409:
-            return Conflict(message, status)
-        if status == 410:
-            return Expired(message, status)
         if status == 429 or status >= 500:
-            return Transient(f"{self.host} answered {status}: {message}", status, _retry_after(headers))
-        return Invalid(f"{self.host} refused to {verb} {what}: {message}", status)
+            said = ": ".join(filter(None, (str(status), message)))
+            return Transient(f"{self.host} answered {said}", status, _retry_after(headers))
+        if details is None:
+            return self._strange(status, message)
+        refused = f"{self.host} refused to {verb} {what}"
+        if status == 403:
+            return self._forbidden(message, refused)
+        if status in (409, 410):
+            return (Conflict if status == 409 else Expired)(message, status)
+        return Invalid(f"{refused}: {message}", status)
 
     def _not_found(self, resource: Resource, what: str, details: Mapping[str, Any]) -> ClusterError:
         if not details.get("name"):
@@ -222,41 +250,49 @@ class Cluster:
             )
         return NotFound(f"there is no {what}; check the name, the namespace and the context of the kubeconfig", 404)
 
+    def _strange(self, status: int, text: str) -> Transient:
+        """Something else answers in the apiserver's place, for now or for good: a proxy, a login page."""
+        said = f"status {status} and {text!r}" if text else f"status {status}"
+        return Transient(f"{self.host} does not answer as a Kubernetes apiserver does, but with {said}", status)
 
-def _forbidden(verb: str, resource: Resource, namespace: str, message: str) -> str:
-    where = f"in namespace {namespace}" if namespace else "in all namespaces"
-    right = f"verb {verb} on {resource.plural} in API group {resource.group or 'core'}"
-    return f"not allowed to {verb} {resource.plural} {where}: grant the {right} to this user ({message})"
+    def _forbidden(self, message: str, refused: str) -> ClusterError:
+        denied = _DENIED.search(message)
+        if denied is None:  # an admission webhook
+            return Forbidden(f"{refused}: {message}", 403)
+        user, verb, resource, group, namespace = denied.groups()
+        if user == "system:anonymous":
+            text = f"{self.host} was sent no credentials that it knows (it calls the user {user})"
+            return Unauthorized(f"{text}; give the kubeconfig's user a token or certificate, or set api_key", 403)
+        where = f"namespace {namespace}" if namespace else "all namespaces"
+        text = f"user {user} may not {verb} {resource} in {where}"
+        return Forbidden(f"{text}; grant it the right {verb} on {resource} (API group {group or 'core'})", 403)
 
 
-def _decode(data: bytes) -> Object:
-    try:
-        decoded = json.loads(data)
-    except ValueError as error:
-        raise Transient(f"the answer is not JSON but {data[:80]!r}") from error
-    if not isinstance(decoded, dict):
-        raise Transient(f"the answer is not an object but {data[:80]!r}")
-    return decoded
+def _what(resource: Resource, namespace: str, name: str) -> str:
+    if name:
+        return f"{resource.kind} {namespace}/{name}"
+    return f"{resource.plural} in {namespace or 'all namespaces'}"
 
 
-def _status_message(data: bytes) -> tuple[str, Mapping[str, Any]]:
-    """Message and details of a Kubernetes Status; the plain text of anything else."""
+def _status_message(data: bytes) -> tuple[str, Mapping[str, Any] | None]:
+    """Message and details of a Kubernetes Status; of anything else what it says to people, and None."""
     try:
         status = json.loads(data)
-        return str(status.get("message") or ""), status.get("details") or {}
-    except (ValueError, AttributeError):
-        return data.decode(errors="replace").strip()[:200], {}
+        if status["kind"] == "Status":
+            return str(status.get("message") or ""), status.get("details") or {}
+    except (ValueError, TypeError, LookupError):
+        pass
+    return _plain(data), None
+
+
+def _plain(data: bytes) -> str:
+    """One short line of a text or of a web page, whose title says enough."""
+    text = data[:4096].decode(errors="replace")
+    title = re.search(r"<title[^>]*>(.*?)</title>", text, re.DOTALL | re.IGNORECASE)
+    words = (title[1] if title else re.sub(r"<[^>]*>", " ", text)).split()
+    return " ".join(words)[:100].rstrip(".")
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
     text = headers.get("Retry-After") or ""
     return float(text) if text.isdecimal() else None
-
-
-def _cause(error: BaseException) -> str:
-    """The innermost words of a urllib3 error, which wraps the interesting part several times."""
-    reason = getattr(error, "reason", None)
-    if isinstance(reason, BaseException):
-        return _cause(reason)
-    text = str(error)
-    return text.partition(": ")[2] or text if "object at 0x" in text else text or type(error).__name__

@@ -18,10 +18,15 @@ from ansible_collections.kubernetes.core.plugins.module_utils.k8s import client 
 from kubernetes.client import Configuration
 from kubernetes.client.rest import RESTClientObject
 from kubernetes.config import ConfigException
+from urllib3.exceptions import HTTPError
+from yaml import YAMLError
 
 from .cluster import Cluster
+from .configuration import LoggedErrors, check_certificates, check_host, explain, has_credentials
 from .errors import BadConfiguration
 
+# What the client raises over a kubeconfig; it trusts the shape of what it reads.
+_STUMBLES = (ConfigException, YAMLError, OSError, ValueError, TypeError, LookupError, AttributeError, HTTPError)
 _SHARED_DEFAULT = threading.Lock()
 
 
@@ -52,26 +57,34 @@ def connect(params: Mapping[str, Any]) -> Cluster:
     Sends nothing. Raises BadConfiguration with a remedy.
     """
     auth = {key: value for key, value in params.items() if key in core.AUTH_ARG_SPEC and value is not None}
+    spec = core._create_auth_spec(**auth)
     try:
-        return Cluster(KubernetesTransport(_configuration(auth), core._create_headers(**auth)))
-    except (ConfigException, OSError, ValueError, urllib3.exceptions.HTTPError) as error:
-        source = auth.get("kubeconfig") if isinstance(auth.get("kubeconfig"), str) else "the kubeconfig"
-        text = f"cannot use {source}: {error}"
-        raise BadConfiguration(f"{text}; set kubeconfig, context or host and api_key (or K8S_AUTH_*)") from error
+        if spec.get("host"):
+            check_host(spec["host"])
+        configuration = _configuration(spec)
+        check_host(configuration.host)
+        check_certificates(spec, configuration)
+        return Cluster(KubernetesTransport(configuration, core._create_headers(**auth)))
+    except _STUMBLES as error:
+        raise BadConfiguration(explain(spec, error)) from error
 
 
-def _configuration(auth: Mapping[str, Any]) -> Any:
+def _configuration(spec: Mapping[str, Any]) -> Any:
     """The client's configuration by these options and nothing else.
 
     The client hands a kubeconfig over in a default that the whole process shares; what one connection
     leaves there, its certificate for example, must not get into the next.
     """
-    with _SHARED_DEFAULT:
+    with _SHARED_DEFAULT, LoggedErrors() as logged:
         Configuration.set_default(None)
         try:
-            return core._create_configuration(core._create_auth_spec(**auth))
+            configuration = core._create_configuration(dict(spec))
         finally:
             Configuration.set_default(None)
+    if logged.messages and not has_credentials(configuration):
+        text = f"kubeconfig: the login command of its user failed ({logged.messages[-1]})"
+        raise BadConfiguration(f"{text}; log in again, or correct the user's exec entry")
+    return configuration
 
 
 def _impersonation_headers(impersonation: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ import json
 import queue
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -21,7 +21,8 @@ from typing import Protocol
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from .errors import ClusterError, Expired, NotFound, Transient
+from .cause import cause
+from .errors import ClusterError, Expired, Transient
 from .resources import Object, Resource
 
 # A watch is renewed after this long, before most proxies cut it.
@@ -61,8 +62,8 @@ Event = Changed | Gone | Interrupted | Broken
 class Watchable(Protocol):
     """The two requests that a feed makes; see ``cluster.Cluster``."""
 
-    def get(self, resource: Resource, namespace: str, name: str) -> Object:
-        """One object."""
+    def list(self, resource: Resource, namespace: str, query: Mapping[str, str] | None = None) -> Object:
+        """A list object."""
 
     def watch(
         self, resource: Resource, namespace: str, name: str, resource_version: str, seconds: int
@@ -112,31 +113,43 @@ class Feed:
                     pause = FIRST_PAUSE
                     if isinstance(event, Gone):
                         return
-            except (Transient, Expired) as error:
-                if self._stop.is_set():
-                    return
-                self._events.put(Interrupted(error))
-                self._stop.wait(getattr(error, "retry_after", None) or random.uniform(pause / 2, pause))
-                pause = min(pause * 2, LONGEST_PAUSE)
-                if not self._catch_up():
-                    return
+                continue  # the server ended the watch in good order
+            except Expired:
+                # Nothing is wrong, the object is only older than what the server remembers; no need to be slow.
+                delay = 0.0 if pause == FIRST_PAUSE else pause
+            except Transient as error:
+                self._interrupted(error)
+                delay = pause
             except ClusterError as error:
                 self._events.put(Broken(error))
                 return
+            self._stop.wait(random.uniform(delay / 2, delay))
+            pause = min(pause * 2, LONGEST_PAUSE)
+            if not self._catch_up():
+                return
+
+    def _interrupted(self, error: Transient) -> None:
+        if not self._stop.is_set():
+            self._events.put(Interrupted(error))
+            self._stop.wait(error.retry_after or 0.0)
 
     def _catch_up(self) -> bool:
-        """Read the object after a gap in the events; False when the feed has ended."""
+        """Read the object after a gap in the events; False when the feed has ended.
+
+        By a list, because only that has a version to watch from: the object's own may be too old.
+        """
+        query = {"fieldSelector": f"metadata.name={self._name}"}
         try:
-            self._events.put(self._changed(self._cluster.get(self._resource, self._namespace, self._name)))
+            found = self._cluster.list(self._resource, self._namespace, query)
         except Transient:
             return True  # the next watch will say the same and wait longer
-        except NotFound:
-            self._events.put(Gone())
-            return False
         except ClusterError as error:
             self._events.put(Broken(error))
             return False
-        return True
+        event = self._changed(found["items"][0]) if found["items"] else Gone()
+        self._version = found["metadata"]["resourceVersion"]
+        self._events.put(event)
+        return isinstance(event, Changed)
 
     def _changed(self, found: Object) -> Event:
         if found["metadata"]["uid"] != self._uid:
@@ -153,7 +166,7 @@ class Feed:
                 for line in _lines(response.stream(amt=None)):
                     yield from self._read(json.loads(line))
             except (HTTPError, OSError, ValueError) as error:  # ValueError: half a line of JSON
-                raise Transient(f"the watch broke: {error}") from error
+                raise Transient(f"the watch broke: {cause(error)}") from error
 
     def _read(self, event: Object) -> Iterator[Event]:
         found = event["object"]

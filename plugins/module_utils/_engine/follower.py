@@ -13,7 +13,7 @@ from .._cluster.feed import Broken, Changed, Gone, Interrupted
 from .._cluster.resources import ROLLOUT, Object
 from .._model.durations import format_seconds
 from .._model.observed import overdue, stale_counts
-from .._model.waiting import DEADLINE, waiting_for
+from .._model.waiting import ANALYSING, DEADLINE, PERSON, PODS, waiting_for
 from .._verbs.plan import Snapshot
 from .outcome import Stop
 from .ports import Clock, ClusterPort, FeedPort
@@ -32,6 +32,14 @@ CHECK_CONTROLLER = (
     "check that the argo-rollouts controller runs, watches this namespace, and that its --instance-id matches the "
     "label argo-rollouts.argoproj.io/controller-instance-id of the Rollout"
 )
+
+
+MORE_TIME = "Give it more time with wait_timeout"
+_REMEDIES = {
+    PERSON: "Look at the canary; then rollout_promote passes the gate, rollout_abort gives up",
+    ANALYSING: f"{MORE_TIME}; analysis_wait shows what it measures",
+    PODS: f"{MORE_TIME}, or look at the pods of the new ReplicaSet",
+}
 
 
 class Follower:
@@ -118,9 +126,10 @@ class Follower:
         absent = self._controller_absent(snapshot)
         if absent:
             return Stop("controller_absent", f"{text}. The controller does not react: {absent}; {CHECK_CONTROLLER}")
-        if waiting_for(snapshot.rollout, snapshot.observed).state == DEADLINE:
+        state = waiting_for(snapshot.rollout, snapshot.observed).state
+        if state == DEADLINE:
             return Stop("progress_deadline", text)
-        return Stop("timeout", f"{text}. Give it more time with wait_timeout, or look at its pods")
+        return Stop("timeout", f"{text}. {_REMEDIES.get(state, MORE_TIME)}")
 
     def _controller_absent(self, snapshot: Snapshot) -> str:
         """What proves at the deadline that no controller works on the object; empty when nothing does."""

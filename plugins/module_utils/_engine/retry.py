@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from .._cluster.cluster import READ_TIMEOUT
-from .._cluster.errors import Transient
+from .._cluster.errors import ClusterError, Transient
 from .ports import Clock
 
 T = TypeVar("T")
@@ -56,11 +56,20 @@ class Patience:
         self._in_touch = True
         self._pause = FIRST_PAUSE
 
-    def pause(self, error: Transient) -> None:
+    def pause(self, error: ClusterError) -> None:
         """Wait before the next try; raises ``error`` when there is no time for one."""
         limit = self.deadline if self._in_touch else min(self.deadline, self._started + FIRST_CONTACT_SECONDS)
-        wish = error.retry_after or random.uniform(self._pause / 2, self._pause)
+        wish = getattr(error, "retry_after", None) or random.uniform(self._pause / 2, self._pause)
         if self._clock.monotonic() + wish >= limit:
-            raise error
+            raise error if self._in_touch or not isinstance(error, Transient) else _with_remedy(error)
         self._clock.sleep(wish)
         self._pause = min(self._pause * 2, LONGEST_PAUSE)
+
+
+def _with_remedy(error: Transient) -> Transient:
+    """What to do about a server that never gave a good answer: perhaps it is the wrong one."""
+    if error.status == 429 or error.status >= 500:
+        remedy = "look at the apiserver and at what stands in front of it, then try again"
+    else:
+        remedy = "check host or the context of the kubeconfig, the network, and that the apiserver runs"
+    return Transient(f"{error}; {remedy}", error.status, error.retry_after)

@@ -70,7 +70,7 @@ class Runner:
         self._pinned = ""
         self._changed = False
         self._change: Change | None = None
-        self._unsure = False
+        self._unsure: Act | None = None
         self._once = ""
         self._losses = 0
 
@@ -87,9 +87,17 @@ class Runner:
 
     def _run(self, verb: Verb) -> Outcome:
         done = self._decide_and_write(verb)
-        if self._options.check_mode or not self._options.wait:
-            return self._succeeded("observed" if self._view().observed else "written", done)
-        return self._reach_goal(verb, done)
+        return self._reach_goal(verb, done) if self._follows else self._as_it_is(verb, done)
+
+    @property
+    def _follows(self) -> bool:
+        return self._options.wait and not self._options.check_mode
+
+    def _as_it_is(self, verb: Verb, done: str) -> Outcome:
+        """Without a wait nothing tells whether the controller has acted on a write."""
+        wrote = self._changed and not self._options.check_mode
+        reason = "observed" if self._view().observed and not wrote else "written"
+        return self._succeeded(reason, done or judge(verb.goal, self._goal_view()).message)
 
     # -- decide and write
 
@@ -108,14 +116,13 @@ class Runner:
             case Refused():
                 raise Stop(plan.reason, plan.message)
             case Unchanged():
-                self._changed = self._changed or self._unsure
-                return plan.message
+                return plan.message if self._settle(verb) else None
             case NotYet():
                 if self._options.check_mode:
                     return self._foresee(plan)
                 self._wait_before_acting(plan, verb)
             case Act() if self._once and plan.once != self._once:
-                self._changed = self._changed or self._unsure
+                self._changed = self._changed or self._unsure is not None
                 return "it was passed meanwhile"
             case Act() if self._write(plan, verb):
                 return plan.message
@@ -131,26 +138,36 @@ class Runner:
             raise Stop(plan.reason, f"{plan.message}; run it again later, or with wait: true")
         self._look(self._follower.next(self._view(), plan.message, verb.needs_history))
 
+    def _settle(self, verb: Verb) -> bool:
+        """After a write whose answer was lost the wish is on record: then it was done, and is followed as any other."""
+        lost, self._unsure = self._unsure, None
+        if lost is None:
+            return True
+        self._changed = True
+        return not self._follows or self._await_sight(lost, verb)
+
     def _write(self, plan: Act, verb: Verb) -> bool:
         """Whether the plan is written and, when waiting, seen; False asks for a new decision."""
         self._change = plan.change
         try:
             self._apply(plan)
         except Conflict:
-            # Nothing was written: the object has moved on since it was read.
+            # This patch was not written: the object has moved on since it was read.
             self._once = self._once or plan.once
-            self._patience.pause(Transient(f"{self._view().rollout.label} keeps changing under the write"))
-            self._look(self._reader.snapshot(verb.needs_history))
+            self._decide_again(plan, verb, Conflict(f"{self._view().rollout.label} keeps changing under the write"))
             return False
         except Transient as error:
-            self._unsure, self._once = True, plan.once
-            self._patience.pause(error)
-            self._look(self._reader.snapshot(verb.needs_history))
+            self._unsure, self._once = None if self._options.check_mode else plan, plan.once
+            self._decide_again(plan, verb, error)
             return False
-        self._once = plan.once
-        if self._options.check_mode or not self._options.wait:
-            return True
-        return self._await_sight(plan, verb)
+        self._unsure, self._once = None, plan.once
+        return not self._follows or self._await_sight(plan, verb)
+
+    def _decide_again(self, plan: Act, verb: Verb, error: ClusterError) -> None:
+        if _makes_version(plan):
+            self._pinned = ""  # whoever changed the template, the wish is another one; and it may have been this task
+        self._patience.pause(error)
+        self._look(self._reader.snapshot(verb.needs_history))
 
     def _apply(self, plan: Act) -> None:
         for patch in plan.patches:
@@ -196,7 +213,8 @@ class Runner:
         while True:
             match plan.seen(self._view()):
                 case Sight.SEEN:
-                    self._pinned = self._view().rollout.current_hash
+                    if _makes_version(plan):
+                        self._pinned = self._view().rollout.current_hash
                     return True
                 case Sight.LOST:
                     self._count_loss(plan)
@@ -231,7 +249,7 @@ class Runner:
 
     def _look(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
-        if self._options.wait and not self._options.check_mode:
+        if self._follows:
             self._timeline.record(snapshot.rollout)
 
     def _pin(self) -> None:
@@ -264,7 +282,7 @@ class Runner:
             message = f"{message}. {runs[0].explain()}"
         if reason in _NEXT:
             message = f"{message}. {_NEXT[reason]}"
-        if self._unsure and not self._changed:
+        if self._unsure is not None and not self._changed:
             self._changed = True
             message = f"{message}. The connection broke during the write: whether it was done is unknown"
         return replace(self._outcome(True, reason, message), runs=runs)
@@ -289,7 +307,7 @@ class Runner:
 
     def _outcome(self, failed: bool, reason: str, message: str) -> Outcome:
         subject = f"Rollout {self._namespace}/{self._name}"
-        text = message if message.startswith(subject) or subject in message else f"{subject}: {message}"
+        text = message if subject in message else f"{subject}: {message}"
         return Outcome(
             changed=self._changed,
             failed=failed,
@@ -307,6 +325,11 @@ _NEXT: Mapping[str, str] = {
     "invalid_spec": "The controller does nothing until the spec is corrected",
     "progress_deadline": "Look at the pods of the new ReplicaSet; it heals by itself if they become available",
 }
+
+
+def _makes_version(plan: Act) -> bool:
+    """Whether the next version is this task's own; every other act is about the version that it found."""
+    return any(isinstance(patch, JsonPatch) for patch in plan.patches)
 
 
 def _newest_first(run: AnalysisRun) -> tuple[str, str]:

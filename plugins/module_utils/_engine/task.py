@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .._cluster.errors import ClusterError
+from .._cluster.errors import ClusterError, Invalid
 from .._model.durations import parse_timeout
 from .._model.errors import InvalidRequest
 from .._verbs.abort import Abort
@@ -30,6 +31,8 @@ from .timeline import Listener
 
 Params = Mapping[str, Any]
 Result = dict[str, Any]
+
+_NAME = re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?")
 
 FORWARD = (Until.OBSERVED, Until.PAUSED, Until.HEALTHY)
 BACK = (Until.OBSERVED, Until.RESTORED)
@@ -67,13 +70,18 @@ def _goal(params: Params, allowed: tuple[Until, ...]) -> Goal:
     return Goal(parse_until("wait_until", params["wait_until"], allowed))
 
 
+def _by_container(images: Mapping[Any, str] | None) -> dict[str, str]:
+    """YAML makes a number of an unquoted container name like 1."""
+    return {str(container): image for container, image in (images or {}).items()}
+
+
 def _promote(params: Params) -> Promote:
     return Promote(
         goal=_goal(params, FORWARD),
         mode=params["mode"],
         expected_step=params["expected_step"],
         expected_revision=params["expected_revision"],
-        expected_images=params["expected_images"] or {},
+        expected_images=_by_container(params["expected_images"]),
         pass_timed_pause=params["pass_timed_pause"],
         pass_inconclusive=params["pass_inconclusive"],
     )
@@ -91,7 +99,7 @@ def _wait(params: Params) -> Wait:
 
 
 _VERBS: Mapping[str, Callable[[Params], Verb]] = {
-    "rollout_set_image": lambda params: SetImage(params["images"], _goal(params, FORWARD)),
+    "rollout_set_image": lambda params: SetImage(_by_container(params["images"]), _goal(params, FORWARD)),
     "rollout_promote": _promote,
     "rollout_abort": lambda params: Abort(_goal(params, BACK)),
     "rollout_retry": lambda params: Retry(_goal(params, FORWARD)),
@@ -105,6 +113,14 @@ def _options(params: Params, check_mode: bool) -> Options:
     return Options(check_mode=check_mode, wait=params.get("wait", True), timeout=timeout)
 
 
+def _check_names(params: Params, *options: str) -> None:
+    """Raise InvalidRequest for what no object can be called, before a URL is made of it."""
+    for option in options:
+        if not _NAME.fullmatch(params[option]):
+            remedy = "a name is made of lower-case letters, digits, '-' and '.'"
+            raise InvalidRequest(option, params[option], remedy)
+
+
 def _act(module: str) -> Callable[..., Result]:
     def task(
         params: Params,
@@ -114,6 +130,7 @@ def _act(module: str) -> Callable[..., Result]:
         listener: Listener | None,
     ) -> Result:
         verb, options = make_verb(module, params), _options(params, check_mode)
+        _check_names(params, "namespace", "name")
         runner = Runner(cluster(), clock, params["namespace"], params["name"], options, listener)
         return runner.run(verb).as_result()
 
@@ -132,6 +149,7 @@ def _analysis(
     if bool(params["analysis_run"]) == bool(params["rollout"]):
         remedy = "give either analysis_run, or rollout with kind"
         raise InvalidRequest("analysis_run", params["analysis_run"], remedy)
+    _check_names(params, "namespace", "analysis_run" if params["analysis_run"] else "rollout")
     wait = AnalysisWait(
         cluster(),
         clock,
@@ -155,16 +173,12 @@ def _info(
     name, selectors = params["name"] or "", params["label_selectors"] or params["field_selectors"]
     if name and selectors:
         raise InvalidRequest("name", name, "leave it out when you select by labels or fields")
-    if name and not params["namespace"]:
-        raise InvalidRequest("namespace", params["namespace"], "name the namespace of the rollout")
-    rollouts = read_rollouts(
-        cluster(),
-        clock,
-        params["namespace"],
-        name,
-        tuple(params["label_selectors"] or ()),
-        tuple(params["field_selectors"] or ()),
-    )
+    _check_names(params, *(["namespace"] if name or params["namespace"] else []), *(["name"] if name else []))
+    labels, fields = tuple(params["label_selectors"] or ()), tuple(params["field_selectors"] or ())
+    try:
+        rollouts = read_rollouts(cluster(), clock, params["namespace"], name, labels, fields)
+    except Invalid as error:
+        raise InvalidRequest("label_selectors or field_selectors", [*labels, *fields], str(error)) from error
     return {"changed": False, "failed": False, "rollouts": rollouts}
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -89,8 +90,8 @@ class Lab:
         return {name: Process.from_record(name, entry) for name, entry in records.items()}
 
     @cached_property
-    def tls(self) -> Any:
-        """Trusts the lab's authority; for readiness checks (ssl.SSLContext)."""
+    def tls(self) -> ssl.SSLContext:
+        """Trusts the lab's authority; for readiness checks."""
         return tls_context(self.paths.pki / "ca.crt")
 
     def api(self) -> Api:
@@ -114,8 +115,7 @@ class Lab:
             process = self.process(name)
             if process.running:
                 return False
-            self._launch(process)
-            self._await([name], timeout)
+            self._launch_or_give_up(process, timeout)
             return True
 
     def stop(self, name: str, grace: float = 10.0) -> bool:
@@ -126,25 +126,28 @@ class Lab:
             return bool(processes.stop([process], grace))
 
     def ensure(self, process: Process, timeout: float = 60.0, restart: bool = False) -> bool:
-        """See that `process` runs as given; restart it if it differs or `restart`. True if started.
-
-        One that does not become ready is stopped again, and no longer wanted: neither may it pass for
-        up the next time, nor may it keep the rest of the lab from coming up.
-        """
+        """See that `process` runs as given; restart it if it differs or `restart`. True if started."""
+        if process.name in control_plane.TOOLS:
+            raise LabError(f"{process.name} belongs to the control plane: choose another name")
         with self._editing():
             if not restart and not self.differs(process):
                 return False
             known = self.processes.get(process.name)
             if known:
                 processes.stop([known])
-            try:
-                self._refuse_impostor(process)
-                self._launch(process)
-                self._await([process.name], timeout)
-            except LabError:
-                self._give_up(process.name)
-                raise
+            self._launch_or_give_up(process, timeout)
             return True
+
+    def _launch_or_give_up(self, process: Process, timeout: float) -> None:
+        """One that does not become ready is stopped again, and no longer wanted: neither may it pass for
+        up the next time, nor may it keep the rest of the lab from coming up."""
+        try:
+            self._refuse_impostor(process)
+            self._launch(process)
+            self._await([process.name], timeout)
+        except LabError:
+            self._give_up(process.name)
+            raise
 
     def _refuse_impostor(self, process: Process) -> None:
         """Nothing may answer at its address yet: that would pass for its readiness."""
@@ -223,8 +226,9 @@ def converge(name: str, wish: Wish, cache: Cache | None = None) -> tuple[Lab, Ou
     paths = (cache or Cache.default()).lab(name)
     with locked(paths.lock):
         lab = Lab(paths, _read(paths) or _new_record(paths))
-        lab.record["versions"] = dict(wish.versions)
         lab.record["bin"] = dict(wish.tools)
+        if wish.versions:
+            lab.record["versions"] = dict(wish.versions)
         ensure_pki(paths.pki)
         stale = control_plane.write_configuration(paths, lab.ports)
         lab._save()

@@ -28,14 +28,14 @@ def cache_root(environ: Mapping[str, str] = os.environ) -> Path:
     return base / "progressive-delivery"
 
 
-def checked_name(name: str) -> str:
-    """Return `name` if it can name a lab; raise LabError if not.
+def checked_name(name: str, what: str = "lab") -> str:
+    """Return `name` if it can name a lab, or a process in one; raise LabError if not.
 
     It becomes a folder and part of node names, hence a DNS label; 32 leaves room for suffixes.
     """
     if not _NAME.fullmatch(name):
         raise LabError(
-            f"{name!r} cannot name a lab: use 1 to 32 lower-case letters, digits and hyphens, "
+            f"{name!r} cannot name a {what}: use 1 to 32 lower-case letters, digits and hyphens, "
             "beginning and ending with a letter or a digit"
         )
     return name
@@ -117,4 +117,4 @@ class LabPaths:
         return self.folder / "prometheus"
 
     def log(self, process: str) -> Path:
-        return self.logs / f"{process}.log"
+        return self.logs / f"{checked_name(process, 'process')}.log"

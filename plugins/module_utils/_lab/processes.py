@@ -9,13 +9,13 @@ A process is known by its id *and* its start time: ids are reused, above all aft
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import socket
 import ssl
 import subprocess
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
@@ -169,9 +169,11 @@ def stop(processes: Iterable[Process], grace: float = 10.0) -> list[str]:
 def _signal(processes: Iterable[Process], number: int) -> None:
     for process in processes:
         if process.running:
-            # It leads its own session, hence its own group: this reaches its children too.
             with suppress(ProcessLookupError):
-                os.killpg(process.pid, number)
+                if os.getpgid(process.pid) == process.pid:
+                    os.killpg(process.pid, number)  # what we started leads a group, with its children
+                else:
+                    os.kill(process.pid, number)
 
 
 def _wait_until_gone(processes: Collection[Process], timeout: float) -> list[Process]:
@@ -207,7 +209,7 @@ def ready(process: Process, tls: ssl.SSLContext | None = None, timeout: float = 
             handlers.append(urllib.request.HTTPSHandler(context=tls))
         with urllib.request.build_opener(*handlers).open(process.ready_url, timeout=timeout):
             return True
-    except (OSError, ValueError):
+    except (OSError, ValueError, http.client.HTTPException):
         return False
 
 

@@ -253,6 +253,8 @@ def _warn(reason: str, message: str) -> dict[str, Any]:
 
 
 _DELETE = {"delete": True}
+# Those that run before they are ready, if ever.
+_UNREADY = ("never-ready", "slow-ready", "crash-loop")
 
 
 def _node_stages() -> list[dict[str, Any]]:
@@ -285,12 +287,12 @@ def _starting_stages() -> list[dict[str, Any]]:
     return [
         _stage(
             "pod-start",
-            [_ALIVE, _phase("Pending"), _is("normal", "slow-termination")],
+            [_ALIVE, _phase("Pending"), _is_not("image-pull-failure", *_UNREADY)],
             [_patch(f"{head}{ready}{_STARTED_CONDITIONS}{containers_ready}{_READY_CONDITION}")],
         ),
         _stage(
             "pod-start-unready",
-            [_ALIVE, _phase("Pending"), _is("never-ready", "slow-ready", "crash-loop")],
+            [_ALIVE, _phase("Pending"), _is(*_UNREADY)],
             [_patch(f"{head}{_containers(_RUNNING)}{_UNREADY_CONDITIONS}")],
         ),
         _stage(

@@ -13,7 +13,9 @@ class InvalidRequest(ValueError):
     """
 
     def __init__(self, option: str, value: object, remedy: str) -> None:
-        super().__init__(f"{option}: {value!r} is not usable; {remedy}")
+        missing = value is None or value == {} or value == []
+        problem = f"{option} is missing" if missing else f"{option}: {value!r} is not usable"
+        super().__init__(f"{problem}; {remedy}")
         self.option = option
         self.value = value
         self.remedy = remedy

@@ -112,7 +112,8 @@ def verdict(run: AnalysisRun) -> tuple[str, str]:
         if unmeasured:
             text = f"{label} is Successful without any measurement of {', '.join(unmeasured)}"
             return "insufficient", f"{text}; do not take it for evidence"
-        values = "; ".join(f"{metric.name} measured {', '.join(metric.values[-5:])}" for metric in run.metrics)
+        told = [metric for metric in run.metrics if metric.values]
+        values = "; ".join(f"{metric.name} measured {', '.join(metric.values[-5:])}" for metric in told)
         return "successful", f"{label} is Successful: {values}"
     word = {"Failed": "analysis_failed", "Error": "analysis_error", "Inconclusive": "inconclusive"}[run.phase]
     return word, f"{label} is {run.phase}: {run.explain()}"

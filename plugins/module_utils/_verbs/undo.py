@@ -64,7 +64,7 @@ class Undo:
 
     def _find(self, rollout: Rollout, history: list[ReplicaSet]) -> ReplicaSet | None:
         if self.to_revision is None:
-            return next((item for item in history if item.pod_hash == rollout.stable_hash), None)
+            return next((item for item in history if item.pod_hash == rollout.stable_hash != ""), None)
         return next((item for item in history if item.revision == self.to_revision), None)
 
     def _no_such_revision(self, rollout: Rollout, history: list[ReplicaSet]) -> Refused:

@@ -27,6 +27,8 @@ class Wait:
         ):
             if self.goal.until is until and value is None:
                 raise InvalidRequest(option, value, f"until: {until.value} needs it")
+            if value is not None and value < 0:
+                raise InvalidRequest(option, value, "give a number of 0 or more")
         unknown = sorted(self.goal.fail_on - set(FAIL_ON))
         if unknown:
             raise InvalidRequest("fail_on", unknown, f"use any of {', '.join(FAIL_ON)}")

@@ -80,7 +80,10 @@ class Load:
 
     def render(self) -> str:
         """The counters in Prometheus' text format."""
-        lines = ["# HELP demo_requests_total Requests that the pods of a version answered.", "# TYPE demo_requests_total counter"]
+        lines = [
+            "# HELP demo_requests_total Requests that the pods of a version answered.",
+            "# TYPE demo_requests_total counter",
+        ]
         with self._lock:
             for (tag, pod_hash), requests in sorted(self._requests.items()):
                 errors = int(self._errors[tag, pod_hash])

@@ -93,3 +93,14 @@ def test_a_port_name_as_readiness(blue: Lab) -> None:
     blue.reserve_ports(["web"])
     wanted = extra_process.wanted_process(request(ready_tcp="web"), blue)
     assert wanted.ready_url == f"tcp://127.0.0.1:{blue.ports['web']}"
+
+
+@pytest.mark.parametrize("name", ["../escape", "Job", ""])
+def test_a_bad_name_is_refused(blue: Lab, name: str) -> None:
+    with pytest.raises(LabError, match="cannot name a process"):
+        extra_process.apply(blue, request(name=name))
+
+
+def test_the_control_plane_is_not_replaced(blue: Lab) -> None:
+    with pytest.raises(LabError, match="etcd belongs to the control plane"):
+        extra_process.apply(blue, request(name="etcd"))

@@ -112,6 +112,26 @@ def test_marked_processes_are_found_without_a_record(tmp_path: Path) -> None:
     assert not process.running
 
 
+def test_children_end_with_what_started_them(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    process = processes.spawn(Process("parent", ("sh", "-c", "sleep 60 & echo $!; wait"), log=str(log)))
+    processes.wait_ready([process], 5, lambda _: log.read_text().endswith("\n"))
+    pid = int(log.read_text())
+    child = Process("child", (), pid=pid, start_time=processes.start_time(pid) or 0)
+    assert child.running
+    processes.stop([process])
+    assert processes._wait_until_gone([child], 5) == []
+
+
+def test_a_marked_child_ends_although_it_leads_no_group(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    mark = {processes.MARKER: str(tmp_path)}
+    process = processes.spawn(Process("parent", ("sh", "-c", "sleep 60 & echo $!; wait"), mark, log=str(log)))
+    processes.wait_ready([process], 5, lambda _: len(processes.marked(tmp_path)) == 2)
+    assert len(processes.stop(processes.marked(tmp_path))) == 2
+    assert processes.marked(tmp_path) == []
+
+
 def test_a_long_log_is_emptied_and_a_short_one_kept(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text("12345")

@@ -178,11 +178,12 @@ def test_a_timeout_is_seconds_or_a_duration(value: object, seconds: float) -> No
     assert parse_timeout("wait_timeout", value) == seconds
 
 
-@pytest.mark.parametrize("value", ["", "soon", "5 m", "-1", "-5m", "1d", "nan", "inf", None, True, "5m5", "٣"])
+@pytest.mark.parametrize("value", ["", "soon", "5 m", "-1", "-5m", "1d", "nan", "inf", True, "5m5", "٣"])
 def test_another_timeout_is_refused_with_option_value_and_remedy(value: object) -> None:
     with pytest.raises(InvalidRequest) as caught:
         parse_timeout("wait_timeout", value)
     assert caught.value.option == "wait_timeout"
     assert caught.value.value == value
     remedy = "give a number of seconds such as 300, or a duration such as 5m or 1h30m"
-    assert str(caught.value) == f"wait_timeout: {value!r} is not usable; {remedy}"
+    problem = "wait_timeout is missing" if value is None else f"wait_timeout: {value!r} is not usable"
+    assert str(caught.value) == f"{problem}; {remedy}"

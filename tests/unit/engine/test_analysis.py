@@ -1,0 +1,241 @@
+# Copyright: Contributors to the progressive.delivery collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Waiting for an AnalysisRun: finding it, following it, and what its end proves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.progressive.delivery.plugins.module_utils._cluster.errors import Forbidden, Transient
+from ansible_collections.progressive.delivery.plugins.module_utils._cluster.feed import Broken, Interrupted
+from ansible_collections.progressive.delivery.plugins.module_utils._engine.analysis import AnalysisWait
+from ansible_collections.progressive.delivery.plugins.module_utils._engine.runner import Options
+
+from tests.unit.fakes import FakeCluster, Key, notes
+from tests.unit.support import (
+    ANALYSIS_STEP,
+    LABEL,
+    NAME,
+    NAMESPACE,
+    NOT_OBSERVED,
+    Tree,
+    aborted,
+    analysis_run,
+    canary,
+    paused,
+    pods_of,
+    updating,
+)
+
+RUN: Key = ("analysisruns", "run")
+RUN_LABEL = f"AnalysisRun {NAMESPACE}/run"
+NAMED: Tree = {"status": {"canary": {"currentStepAnalysisRunStatus": {"name": "run", "status": "Running"}}}}
+
+
+def measured(phase: str, *values: str) -> Tree:
+    """What the controller writes into the run."""
+    return {"status": analysis_run("run", phase, values=values)["status"]}
+
+
+def wait(cluster: FakeCluster, **options: Any) -> Tree:
+    """By the rollout's name unless ``run_name`` is given."""
+    engine = {key: options.pop(key) for key in ("check_mode", "wait", "timeout") if key in options}
+    if "run_name" not in options:
+        options = {"rollout": NAME, **options}
+    return AnalysisWait(cluster, cluster.clock, NAMESPACE, Options(**engine), **options).run()
+
+
+# -- by its name
+
+
+def test_a_completed_run_is_one_request() -> None:
+    cluster = FakeCluster(analysis_run("run", "Successful", values=("[0.97]",)))
+    result = wait(cluster, run_name="run")
+    assert cluster.asked == ["get analysisruns/run"]
+    assert (result["changed"], result["failed"], result["reason"]) == (False, False, "successful")
+    assert result["msg"] == f"{RUN_LABEL} is Successful: success-rate measured [0.97]"
+    assert result["analysis"]["metrics"][0]["measurements"][0]["value"] == "[0.97]"
+    assert result["rollout"] is None
+
+
+def test_a_running_run_is_followed_measurement_by_measurement() -> None:
+    cluster = FakeCluster(analysis_run("run", "Running"))
+    cluster.later(10, measured("Running", "[0.97]"), RUN)
+    cluster.later(15, {"metadata": {"annotations": {"a": "b"}}}, RUN)
+    cluster.later(20, measured("Running", "[0.97]", "[0.96]"), RUN)
+    cluster.later(30, measured("Failed", "[0.97]", "[0.96]", "[0.4]"), RUN)
+    result = wait(cluster, run_name="run")
+    assert (result["failed"], result["reason"]) == (True, "analysis_failed")
+    assert 'metric "success-rate" Failed, measured [0.97], [0.96], [0.4]' in result["msg"]
+    condition = "against successCondition 'result[0] >= 0.95'"
+    assert notes(result, "measured") == [
+        f"success-rate Running: [0.97] {condition}",
+        f"success-rate Running: [0.96] {condition}",
+        f"success-rate Failed: [0.4] {condition}",
+    ]
+    assert [entry["metric"] for entry in result["timeline"]] == ["success-rate"] * 3
+    assert cluster.clock.elapsed == pytest.approx(30)
+    assert cluster.feeds_open == 0
+
+
+def test_a_metric_that_has_measured_nothing_yet_says_so() -> None:
+    raw = analysis_run("run", "Running")
+    raw["spec"]["metrics"][0].pop("successCondition")
+    raw["status"]["metricResults"] = [{"name": "success-rate", "phase": "Error", "error": 1}]
+    cluster = FakeCluster(raw)
+    result = wait(cluster, run_name="run", wait=False)
+    assert notes(result, "measured") == ["success-rate Error: nothing yet"]
+
+
+def test_a_run_that_is_not_there() -> None:
+    result = wait(FakeCluster(), run_name="run")
+    assert (result["failed"], result["reason"], result["analysis"]) == (True, "not_found", None)
+
+
+@pytest.mark.parametrize("options", [{"wait": False}, {"check_mode": True}], ids=["wait: false", "check mode"])
+def test_without_a_wait_a_running_run_is_told_and_no_failure(options: Tree) -> None:
+    cluster = FakeCluster(analysis_run("run", "Running", values=("[0.97]",)))
+    result = wait(cluster, run_name="run", **options)
+    assert cluster.asked == ["get analysisruns/run"]
+    assert (result["failed"], result["reason"]) == (False, "running")
+    assert result["msg"] == f"{RUN_LABEL} is Running"
+
+
+def test_a_run_that_the_controller_has_not_looked_at_is_not_started() -> None:
+    raw = analysis_run("run", "")
+    result = wait(FakeCluster(raw), run_name="run", wait=False)
+    assert result["msg"] == f"{RUN_LABEL} is not started"
+
+
+def test_a_run_that_is_deleted_gives_no_verdict() -> None:
+    cluster = FakeCluster(analysis_run("run", "Running"))
+    cluster.delete(5, RUN)
+    result = wait(cluster, run_name="run")
+    assert (result["failed"], result["reason"]) == (True, "deleted")
+    assert f"{RUN_LABEL} was deleted before it completed" in result["msg"]
+    assert result["analysis"]["phase"] == "Running"
+
+
+@pytest.mark.parametrize(("phase", "words"), [("Running", "Running"), ("", "not started")])
+def test_the_deadline_is_exact(phase: str, words: str) -> None:
+    cluster = FakeCluster(analysis_run("run", phase))
+    result = wait(cluster, run_name="run", timeout=45)
+    assert (result["failed"], result["reason"]) == (True, "timeout")
+    assert result["msg"] == f"{RUN_LABEL} is still {words} after 45s; give it more time with wait_timeout"
+    assert cluster.clock.elapsed == pytest.approx(45)
+
+
+def test_an_outage_is_noted_and_survived() -> None:
+    cluster = FakeCluster(analysis_run("run", "Running"))
+    cluster.emit(5, Interrupted(Transient("connection refused")), RUN)
+    cluster.later(20, measured("Successful", "[1]"), RUN)
+    result = wait(cluster, run_name="run")
+    assert result["reason"] == "successful"
+    assert notes(result, "unreachable") == ["connection refused; trying again"]
+
+
+def test_a_watch_that_cannot_go_on_ends_the_wait() -> None:
+    cluster = FakeCluster(analysis_run("run", "Running"))
+    cluster.emit(5, Broken(Forbidden("not allowed to watch", 403)), RUN)
+    result = wait(cluster, run_name="run")
+    assert (result["failed"], result["reason"]) == (True, "forbidden")
+
+
+TERMINATED: Tree = {"spec": {"terminate": True}, "status": {"message": "Run Terminated"}}
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (analysis_run("run", "Successful", TERMINATED, values=("[1]",)), "terminated"),
+        (analysis_run("run", "Successful"), "insufficient"),
+        (analysis_run("run", "Error", values=("[1]",)), "analysis_error"),
+        (analysis_run("run", "Inconclusive", values=("[1]",)), "inconclusive"),
+    ],
+    ids=["terminated", "nothing measured", "error", "inconclusive"],
+)
+def test_only_a_success_is_a_success(raw: Tree, reason: str) -> None:
+    result = wait(FakeCluster(raw), run_name="run")
+    assert (result["failed"], result["reason"]) == (True, reason)
+
+
+# -- by its rollout
+
+
+def test_the_run_of_a_rollout_is_waited_for_and_followed() -> None:
+    cluster = FakeCluster(updating(0), analysis_run("other", "Running", {"metadata": {"ownerReferences": []}}))
+    cluster.later(5, updating(ANALYSIS_STEP, NAMED))
+    cluster.later(6, {"status": {"message": "the run appears"}})
+    cluster.later(30, measured("Successful", "[0.99]"), RUN)
+    cluster.create(5.5, analysis_run("run", "Running"))
+    result = wait(cluster)
+    assert (result["failed"], result["reason"]) == (False, "successful")
+    assert result["analysis"]["name"] == "run"
+    assert result["rollout"]["name"] == NAME
+    assert cluster.clock.elapsed == pytest.approx(30)
+    assert cluster.feeds_open == 0
+
+
+def test_a_change_that_is_not_observed_is_waited_for() -> None:
+    """The run of the version before must not be taken for the one of the next."""
+    cluster = FakeCluster(canary(NOT_OBSERVED), analysis_run("run", "Successful", values=("[1]",)))
+    result = wait(cluster, wait=False)
+    assert cluster.asked == ["get rollouts/shop"]
+    assert (result["failed"], result["reason"]) == (True, "not_observed")
+
+
+def test_a_retry_waits_for_the_new_run() -> None:
+    failed = analysis_run("failed", "Failed", values=("[0.1]",), created=600)
+    cluster = FakeCluster(updating(0), failed)
+    cluster.create(3, analysis_run("run", "Successful", values=("[1]",)))
+    cluster.later(4, updating(ANALYSIS_STEP, NAMED))
+    result = wait(cluster)
+    assert (result["reason"], result["analysis"]["name"]) == ("successful", "run")
+
+
+def test_the_newest_of_the_runs_that_were_made_in_one_second() -> None:
+    """The controller counts: run, run.1, run.2 and later run.10."""
+    names = ("run.1", "run.10", "run", "run.9")
+    runs = [analysis_run(name, "Successful", values=("[1]",)) for name in names]
+    assert wait(FakeCluster(canary(), *runs))["analysis"]["name"] == "run.10"
+
+
+def test_an_analysis_that_is_not_declared() -> None:
+    result = wait(FakeCluster(canary()), kind="background")
+    assert (result["failed"], result["reason"]) == (True, "no_analysis")
+    assert f"{LABEL} declares no background analysis" in result["msg"]
+
+
+def test_a_run_that_has_not_started_by_the_deadline() -> None:
+    cluster = FakeCluster(paused(1), *pods_of())
+    result = wait(cluster, timeout=20)
+    assert (result["failed"], result["reason"]) == (True, "timeout")
+    assert "its step analysis has not started yet" in result["msg"]
+    assert cluster.clock.elapsed == pytest.approx(20)
+
+
+def test_without_a_wait_a_run_that_has_not_started_is_no_success() -> None:
+    result = wait(FakeCluster(paused(1)), wait=False)
+    assert (result["failed"], result["reason"]) == (True, "no_analysis")
+    assert result["msg"] == f"{LABEL}: its step analysis has not started yet"
+
+
+def test_an_aborted_rollout_shows_the_run_that_failed() -> None:
+    cluster = FakeCluster(aborted(), analysis_run("run", "Failed", values=("[0.4]",)))
+    result = wait(cluster)
+    assert (result["failed"], result["reason"], result["analysis"]["name"]) == (True, "analysis_failed", "run")
+
+
+def test_a_rollout_that_is_not_there() -> None:
+    result = wait(FakeCluster())
+    assert (result["failed"], result["reason"]) == (True, "not_found")
+
+
+def test_the_listener_hears_every_entry() -> None:
+    heard: list[Tree] = []
+    cluster = FakeCluster(updating(ANALYSIS_STEP, NAMED), analysis_run("run", "Running"))
+    cluster.later(3, measured("Successful", "[1]"), RUN)
+    result = wait(cluster, listener=heard.append)
+    assert heard == result["timeline"] != []

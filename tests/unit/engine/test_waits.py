@@ -1,0 +1,435 @@
+# Copyright: Contributors to the progressive.delivery collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Waiting: exact deadlines, what ends a wait early, and who is to blame when nothing happens."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.progressive.delivery.plugins.module_utils._cluster.errors import (
+    Forbidden,
+    Transient,
+    Unauthorized,
+)
+from ansible_collections.progressive.delivery.plugins.module_utils._cluster.feed import (
+    Broken,
+    Changed,
+    Interrupted,
+)
+from ansible_collections.progressive.delivery.plugins.module_utils._engine.runner import Options, Runner
+from ansible_collections.progressive.delivery.plugins.module_utils._verbs.abort import Abort
+from ansible_collections.progressive.delivery.plugins.module_utils._verbs.goals import Goal, Until
+from ansible_collections.progressive.delivery.plugins.module_utils._verbs.promote import Promote
+from ansible_collections.progressive.delivery.plugins.module_utils._verbs.retry import Retry
+from ansible_collections.progressive.delivery.plugins.module_utils._verbs.wait import Wait
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.fakes import FakeCluster, notes, run
+from tests.unit.support import (
+    ABORT_MESSAGE,
+    ANALYSIS_ABORT_MESSAGE,
+    ANALYSIS_STEP,
+    FIRST_GATE,
+    LABEL,
+    NEW,
+    NOT_OBSERVED,
+    STATES,
+    TIMED_PAUSE,
+    Tree,
+    aborted,
+    analysis_run,
+    canary,
+    paused,
+    pods_of,
+    preview_paused,
+    updating,
+)
+
+OBSERVED, HEALTHY = Goal(Until.OBSERVED), Goal(Until.HEALTHY)
+THROUGH = canary({"status": {"currentPodHash": NEW, "stableRS": NEW}})
+CONTROLLER = "check that the argo-rollouts controller runs"
+
+
+# -- the deadline
+
+
+@given(st.floats(0.2, 5000))
+def test_a_deadline_is_exact(timeout: float) -> None:
+    cluster = FakeCluster(updating(0), *pods_of())
+    result = run(cluster, Wait(HEALTHY), timeout=timeout)
+    assert cluster.clock.elapsed == pytest.approx(timeout)
+    assert (result["failed"], result["reason"]) == (True, "timeout")
+
+
+def test_a_success_at_the_last_moment_counts() -> None:
+    cluster = FakeCluster(updating(0))
+    cluster.later(29.9, THROUGH)
+    assert run(cluster, Wait(HEALTHY), timeout=30)["reason"] == "healthy"
+
+
+def test_a_success_after_the_last_moment_does_not() -> None:
+    cluster = FakeCluster(updating(0), *pods_of())
+    cluster.later(30.1, THROUGH)
+    assert run(cluster, Wait(HEALTHY), timeout=30)["reason"] == "timeout"
+    assert cluster.clock.elapsed == pytest.approx(30)
+
+
+def test_many_events_do_not_push_the_deadline() -> None:
+    cluster = FakeCluster(updating(0), *pods_of())
+    for tenth in range(1, 1000):
+        cluster.later(tenth / 10, {"metadata": {"annotations": {"tick": str(tenth)}}})
+    assert run(cluster, Wait(HEALTHY), timeout=30)["reason"] == "timeout"
+    assert cluster.clock.elapsed == pytest.approx(30)
+
+
+def test_no_time_at_all_is_one_look() -> None:
+    cluster = FakeCluster(updating(0), *pods_of())
+    result = run(cluster, Wait(HEALTHY), timeout=0)
+    assert (result["failed"], result["reason"]) == (True, "timeout")
+    assert cluster.clock.elapsed == 0
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        pytest.param(updating(0), "waiting until healthy: more replicas need to be updated", id="pods"),
+        pytest.param(paused(FIRST_GATE), "waiting until healthy: CanaryPauseStep at step 1 (pause)", id="person"),
+        pytest.param(
+            updating(ANALYSIS_STEP), "waiting until healthy: the analysis at step 2 (analysis)", id="analysis"
+        ),
+        pytest.param(preview_paused(), "waiting until healthy: BlueGreenPause", id="blue-green"),
+    ],
+)
+def test_a_timeout_names_what_it_waited_for_and_what_to_do(raw: Tree, words: str) -> None:
+    result = run(FakeCluster(raw, *pods_of()), Wait(HEALTHY), timeout=90)
+    assert result["reason"] == "timeout"
+    assert result["msg"].startswith(f"{LABEL}: no success within 1m30s, {words}")
+    assert ". " in result["msg"]
+
+
+def test_a_passed_progress_deadline_is_named_at_ours() -> None:
+    result = run(FakeCluster(STATES["deadline passed"], *pods_of()), Wait(HEALTHY), timeout=60)
+    assert (result["failed"], result["reason"]) == (True, "progress_deadline")
+    assert result["msg"].endswith("it heals by itself if they become available")
+
+
+def test_a_passed_progress_deadline_can_heal() -> None:
+    cluster = FakeCluster(STATES["deadline passed"])
+    cluster.later(20, THROUGH)
+    assert run(cluster, Wait(HEALTHY), timeout=60)["reason"] == "healthy"
+
+
+def test_a_write_that_is_not_acted_on_in_time_is_a_change_and_a_failure() -> None:
+    cluster = FakeCluster(paused(FIRST_GATE))
+    result = run(cluster, Promote(OBSERVED), timeout=30)
+    assert (result["changed"], result["failed"], result["reason"]) == (True, True, "controller_absent")
+    assert "passed the gate at step 1 of 7 (pause), but the controller has not acted on it yet" in result["msg"]
+
+
+# -- nobody works on it
+
+
+@pytest.mark.parametrize(
+    ("raw", "debt"),
+    [
+        pytest.param(updating(0, NOT_OBSERVED), "generation 3 of the spec is not observed", id="spec"),
+        pytest.param(STATES["unpausing"], "the cleared pause is not acted on", id="promote"),
+        pytest.param(STATES["aborting"], "the abort is not acted on", id="abort"),
+        pytest.param(STATES["retrying"], "the retry is not acted on", id="retry"),
+        pytest.param(
+            paused(TIMED_PAUSE, since=400), "the pause that ended at 11:58:20 UTC is still there", id="timed pause"
+        ),
+    ],
+)
+def test_a_controller_that_does_not_react_is_blamed(raw: Tree, debt: str) -> None:
+    cluster = FakeCluster(raw, *pods_of())
+    result = run(cluster, Wait(HEALTHY), timeout=60)
+    assert (result["failed"], result["reason"]) == (True, "controller_absent")
+    assert f"The controller does not react: {debt}; {CONTROLLER}" in result["msg"]
+    (note,) = notes(result, "controller_absent")
+    assert note.startswith(debt)
+
+
+def test_it_is_noted_once_after_ten_seconds() -> None:
+    cluster = FakeCluster(updating(0, NOT_OBSERVED))
+    result = run(cluster, Wait(HEALTHY), timeout=300)
+    (note,) = [entry for entry in result["timeline"] if entry.get("reason") == "controller_absent"]
+    assert "2026-01-01T12:00:10" <= note["time"] <= "2026-01-01T12:00:12.000Z"
+
+
+def test_it_is_not_noted_when_the_controller_answers_in_time() -> None:
+    cluster = FakeCluster(updating(0, NOT_OBSERVED))
+    cluster.later(9, THROUGH)
+    result = run(cluster, Wait(HEALTHY), timeout=300)
+    assert (result["reason"], notes(result, "controller_absent")) == ("healthy", [])
+
+
+def test_it_is_noted_again_when_the_controller_vanishes_again() -> None:
+    cluster = FakeCluster(updating(0, NOT_OBSERVED))
+    cluster.later(20, updating(1))
+    cluster.later(30, {"spec": {"minReadySeconds": 5}})
+    cluster.later(60, THROUGH)
+    result = run(cluster, Wait(HEALTHY), timeout=300)
+    assert result["reason"] == "healthy"
+    assert [note.partition(";")[0] for note in notes(result, "controller_absent")] == [
+        "generation 3 of the spec is not observed",
+        "generation 4 of the spec is not observed",
+    ]
+
+
+@pytest.mark.parametrize(("timeout", "reason"), [(2.9, "timeout"), (3.1, "controller_absent")])
+def test_three_seconds_are_enough_to_say_who_is_to_blame(timeout: float, reason: str) -> None:
+    result = run(FakeCluster(updating(0, NOT_OBSERVED), *pods_of()), Wait(HEALTHY), timeout=timeout)
+    assert result["reason"] == reason
+
+
+def test_a_status_that_contradicts_the_pods_proves_that_nobody_keeps_it() -> None:
+    cluster = FakeCluster(updating(0), *pods_of(3))
+    result = run(cluster, Wait(HEALTHY), timeout=60)
+    assert (result["failed"], result["reason"]) == (True, "controller_absent")
+    counts = "its ReplicaSets have 7 pods, 7 available, but the status still says 5 and 5"
+    assert f"The controller does not react: {counts}; {CONTROLLER}" in result["msg"]
+
+
+def test_a_status_that_has_just_been_written_proves_nothing() -> None:
+    cluster = FakeCluster(updating(0), *pods_of(3))
+    cluster.later(58, {"status": {"message": "still at it"}})
+    assert run(cluster, Wait(HEALTHY), timeout=60)["reason"] == "timeout"
+
+
+def test_pods_that_cannot_be_read_prove_nothing() -> None:
+    cluster = FakeCluster(updating(0))
+    cluster.fail("list", Forbidden("no replicasets", 403))
+    assert run(cluster, Wait(HEALTHY), timeout=60)["reason"] == "timeout"
+
+
+# -- the connection
+
+
+def interrupted(words: str = "connection refused") -> Interrupted:
+    return Interrupted(Transient(words))
+
+
+def test_an_outage_is_noted_once_and_its_end_too() -> None:
+    cluster = FakeCluster(updating(0))
+    for second in range(5, 20):
+        cluster.emit(second, interrupted())
+    cluster.later(20, updating(1))
+    cluster.later(40, THROUGH)
+    result = run(cluster, Wait(HEALTHY), timeout=300)
+    assert result["reason"] == "healthy"
+    assert notes(result, "unreachable") == ["connection refused; trying again"]
+    assert notes(result, "reconnected") == ["https://cluster.test answers again"]
+    assert [entry.get("reason") or entry["step"] for entry in result["timeline"]] == [
+        0,
+        "unreachable",
+        "reconnected",
+        1,
+        7,
+    ]
+
+
+def test_every_outage_is_noted() -> None:
+    cluster = FakeCluster(updating(0))
+    for second in (5, 15):
+        cluster.emit(second, interrupted(f"lost at {second}"))
+        cluster.later(second + 5, updating(second // 5))
+    cluster.later(40, THROUGH)
+    result = run(cluster, Wait(HEALTHY), timeout=300)
+    assert notes(result, "unreachable") == ["lost at 5; trying again", "lost at 15; trying again"]
+    assert len(notes(result, "reconnected")) == 2
+
+
+def test_the_same_version_after_an_outage_is_an_answer_too() -> None:
+    cluster = FakeCluster(updating(0), *pods_of())
+    cluster.emit(5, interrupted())
+    cluster.emit(9, Changed(updating(0)))
+    result = run(cluster, Wait(HEALTHY), timeout=60)
+    assert result["reason"] == "timeout"
+    assert len(notes(result, "reconnected")) == 1
+
+
+def test_an_outage_until_the_deadline_is_not_blamed_on_the_controller() -> None:
+    cluster = FakeCluster(updating(0, NOT_OBSERVED))
+    cluster.emit(1, interrupted())
+    result = run(cluster, Wait(HEALTHY), timeout=60)
+    assert (result["failed"], result["reason"]) == (True, "unreachable")
+    assert result["msg"].endswith(". connection refused; check the network and the apiserver")
+    assert notes(result, "controller_absent") == []
+    assert cluster.clock.elapsed == pytest.approx(60)
+
+
+def test_a_watch_that_cannot_go_on_ends_the_wait() -> None:
+    cluster = FakeCluster(updating(0))
+    cluster.emit(5, Broken(Unauthorized("the token has expired", 401)))
+    result = run(cluster, Wait(HEALTHY), timeout=60)
+    assert (result["failed"], result["reason"]) == (True, "unauthorized")
+    assert "the token has expired" in result["msg"]
+    assert cluster.clock.elapsed == pytest.approx(5)
+    assert cluster.feeds_open == 0
+
+
+# -- deleted
+
+
+def test_a_rollout_that_is_deleted_ends_the_wait() -> None:
+    cluster = FakeCluster(updating(0))
+    cluster.delete(7)
+    result = run(cluster, Wait(HEALTHY), timeout=60)
+    assert (result["changed"], result["failed"], result["reason"]) == (False, True, "deleted")
+    assert f"{LABEL} was deleted while the task waited" in result["msg"]
+    assert result["rollout"]["current_hash"] == NEW
+    assert cluster.clock.elapsed == pytest.approx(7)
+
+
+def test_a_rollout_that_is_deleted_after_a_write_has_changed() -> None:
+    cluster = FakeCluster(updating(0))
+    cluster.delete(7)
+    result = run(cluster, Abort(OBSERVED), timeout=60)
+    assert (result["changed"], result["reason"]) == (True, "deleted")
+
+
+# -- the version
+
+
+def test_a_wait_is_about_the_version_that_it_began_with() -> None:
+    cluster = FakeCluster(updating(0))
+    cluster.later(10, updating(0, {"status": {"currentPodHash": "abc"}}))
+    result = run(cluster, Wait(HEALTHY), timeout=60)
+    assert (result["failed"], result["reason"]) == (True, "superseded")
+
+
+def test_a_wait_that_begins_before_the_change_is_observed_is_about_the_new_version() -> None:
+    cluster = FakeCluster(canary(NOT_OBSERVED))
+    cluster.later(1, updating(0))
+    cluster.later(9, THROUGH)
+    assert run(cluster, Wait(HEALTHY), timeout=60)["reason"] == "healthy"
+
+
+# -- terminal states, with their cause
+
+
+RUN = analysis_run("shop-3-2", "Failed", values=("[0.99]", "[0.4]"))
+EXPLAINED = "metric \"success-rate\" Failed, measured [0.99], [0.4] against successCondition 'result[0] >= 0.95'"
+
+
+def test_a_failed_analysis_is_told_by_metric_value_and_condition() -> None:
+    cluster = FakeCluster(updating(ANALYSIS_STEP), RUN)
+    cluster.later(12, aborted(message=ANALYSIS_ABORT_MESSAGE))
+    result = run(cluster, Wait(HEALTHY), timeout=60)
+    assert (result["failed"], result["reason"]) == (True, "analysis_failed")
+    assert result["msg"] == (
+        f"{LABEL}: RolloutAborted: {ANALYSIS_ABORT_MESSAGE}. {EXPLAINED}. "
+        "Traffic is back on the stable version; correct the image and set it, or rollout_undo the spec"
+    )
+    assert [run["name"] for run in result["rollout"]["analysis"]] == ["shop-3-2"]
+    assert result["rollout"]["analysis"][0]["metrics"][0]["measurements"][1]["value"] == "[0.4]"
+    assert cluster.clock.elapsed == pytest.approx(12)
+    assert cluster.requests[-1].query == {"labelSelector": f"rollouts-pod-template-hash={NEW}"}
+
+
+def test_only_unhappy_runs_of_this_version_and_the_last_try_explain() -> None:
+    others = (
+        analysis_run("shop-3-2.1", "Failed", values=("[0.1]",), created=90),  # of an earlier try
+        analysis_run("shop-3", "Successful", kind="Background", values=("[1]",)),
+        analysis_run("foreign", "Failed", {"metadata": {"ownerReferences": []}}, values=("[0]",), created=1),
+    )
+    cluster = FakeCluster(aborted(message=ANALYSIS_ABORT_MESSAGE), RUN, *others)
+    result = run(cluster, Wait(HEALTHY), timeout=60)
+    assert [run["name"] for run in result["rollout"]["analysis"]] == ["shop-3-2"]
+
+
+def test_the_newest_of_several_culprits_is_told_first() -> None:
+    background = analysis_run("shop-3", "Error", kind="Background", values=("[7]",), created=1)
+    cluster = FakeCluster(aborted(message=ANALYSIS_ABORT_MESSAGE), RUN, background)
+    result = run(cluster, Wait(HEALTHY), timeout=60)
+    assert [run["name"] for run in result["rollout"]["analysis"]] == ["shop-3", "shop-3-2"]
+    assert 'metric "success-rate" Error, measured [7]' in result["msg"]
+
+
+@pytest.mark.parametrize(
+    "error", [Forbidden("no analysisruns", 403), Transient("gone")], ids=["forbidden", "unreachable"]
+)
+def test_an_analysis_that_cannot_be_read_does_not_hide_the_abort(error: Forbidden | Transient) -> None:
+    cluster = FakeCluster(aborted(message=ANALYSIS_ABORT_MESSAGE), RUN)
+    cluster.fail("list", error, times=100)
+    result = run(cluster, Wait(HEALTHY), timeout=20)
+    assert (result["failed"], result["reason"]) == (True, "aborted")
+    assert ANALYSIS_ABORT_MESSAGE in result["msg"]
+    assert cluster.clock.elapsed <= 20
+
+
+def test_an_abort_by_a_person_is_not_blamed_on_an_old_analysis() -> None:
+    cluster = FakeCluster(aborted(), RUN)
+    result = run(cluster, Wait(HEALTHY), timeout=60)
+    assert (result["failed"], result["reason"]) == (True, "aborted")
+    assert result["msg"] == (
+        f"{LABEL}: RolloutAborted: {ABORT_MESSAGE}. Traffic is back on the stable version; "
+        "rollout_retry tries again, rollout_undo gives the version up"
+    )
+    assert result["rollout"]["analysis"] == []
+    assert cluster.asked == ["get rollouts/shop"]
+
+
+def test_an_inconclusive_analysis_is_told_by_metric_value_and_condition() -> None:
+    inconclusive = analysis_run("shop-3-2", "Inconclusive", values=("[0.8]",))
+    cluster = FakeCluster(STATES["inconclusive step"], inconclusive)
+    result = run(cluster, Wait(HEALTHY), timeout=60)
+    assert (result["failed"], result["reason"]) == (True, "inconclusive")
+    assert 'metric "success-rate" Inconclusive, measured [0.8]' in result["msg"]
+    assert [run["phase"] for run in result["rollout"]["analysis"]] == ["Inconclusive"]
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "words"),
+    [
+        ("invalid spec", "invalid_spec", "The controller does nothing until the spec is corrected"),
+        ("aborted", "aborted", "rollout_retry tries again, rollout_undo gives the version up"),
+        ("inconclusive step", "inconclusive", "a person must look at the analysis and decide"),
+    ],
+)
+def test_a_state_that_cannot_heal_fails_at_once(state: str, reason: str, words: str) -> None:
+    cluster = FakeCluster(STATES[state])
+    result = run(cluster, Wait(HEALTHY), timeout=600)
+    assert (result["failed"], result["reason"]) == (True, reason)
+    assert words in result["msg"]
+    assert cluster.clock.elapsed == 0
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        ("aborted", "aborted"),
+        ("invalid spec", "invalid_spec"),
+        ("inconclusive step", "unexpected_step"),
+        ("at second gate", "unexpected_step"),
+    ],
+)
+def test_a_step_that_can_no_longer_come_is_not_waited_for(state: str, reason: str) -> None:
+    cluster = FakeCluster(updating(0))
+    cluster.later(15, STATES[state])
+    result = run(cluster, Promote(OBSERVED, expected_step=6, mode="full"))
+    assert (result["changed"], result["failed"], result["reason"]) == (False, True, reason)
+    assert cluster.clock.elapsed == pytest.approx(15)
+
+
+def test_an_abort_until_the_traffic_is_back() -> None:
+    cluster = FakeCluster(updating(0))
+    cluster.react((1, aborted()), (12, aborted({"status": {"updatedReplicas": 0}})))
+    result = run(cluster, Abort(Goal(Until.RESTORED)))
+    assert (result["changed"], result["failed"], result["reason"]) == (True, False, "restored")
+    assert cluster.clock.elapsed == pytest.approx(12)
+
+
+def test_a_retry_that_fails_again_is_a_failure() -> None:
+    cluster = FakeCluster(aborted(), RUN)
+    cluster.react((1, updating(0)), (30, aborted(message=ANALYSIS_ABORT_MESSAGE)))
+    result = run(cluster, Retry(HEALTHY))
+    assert (result["changed"], result["failed"], result["reason"]) == (True, True, "analysis_failed")
+
+
+def test_a_runner_that_was_never_in_touch_opens_no_watch() -> None:
+    cluster = FakeCluster()
+    Runner(cluster, cluster.clock, "prod", "shop", Options()).run(Wait(HEALTHY))
+    assert cluster.asked == ["get rollouts/shop"]

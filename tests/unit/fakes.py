@@ -1,0 +1,325 @@
+# Copyright: Contributors to the progressive.delivery collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A clock, an apiserver and a controller for the engine's tests, all of them scripted and none of them waiting.
+
+The apiserver keeps the rules that the engine relies on: locks, tests of JSON patches, dry runs, the status as a
+subresource, a new generation for a new spec. The controller is a list of what happens when. Time passes only when
+the engine waits: in ``sleep``, or in ``feed.next`` until the next event.
+"""
+
+from __future__ import annotations
+
+import copy
+import heapq
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import jsonpatch
+from ansible_collections.progressive.delivery.plugins.module_utils._cluster.cluster import MERGE_PATCH, READ_TIMEOUT
+from ansible_collections.progressive.delivery.plugins.module_utils._cluster.errors import (
+    ClusterError,
+    Conflict,
+    NotFound,
+)
+from ansible_collections.progressive.delivery.plugins.module_utils._cluster.feed import Changed, Event, Gone
+from ansible_collections.progressive.delivery.plugins.module_utils._cluster.resources import Object, Resource
+from ansible_collections.progressive.delivery.plugins.module_utils._engine.runner import Options, Runner
+from ansible_collections.progressive.delivery.plugins.module_utils._verbs.plan import Verb
+
+from tests.unit.support import NAME, NAMESPACE, NOW, Tree, merged
+
+Key = tuple[str, str]  # plural and name; all objects of a test live in one namespace
+ROLLOUT: Key = ("rollouts", NAME)
+DEPLOYMENT: Key = ("deployments", "shop-pods")
+
+
+class FakeClock:
+    """Starts at NOW."""
+
+    def __init__(self) -> None:
+        self.elapsed = 0.0
+
+    def monotonic(self) -> float:
+        return 5000.0 + self.elapsed
+
+    def now(self) -> datetime:
+        return NOW + timedelta(seconds=self.elapsed)
+
+    def sleep(self, seconds: float) -> None:
+        assert seconds >= 0
+        self.elapsed += seconds
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request as the apiserver got it."""
+
+    verb: str
+    plural: str
+    name: str = ""
+    subresource: str = ""
+    body: Any = None
+    content_type: str = ""
+    dry_run: bool = False
+    query: Mapping[str, str] = field(default_factory=dict)
+    timeout: float = READ_TIMEOUT
+    at: float = 0.0
+
+    def __str__(self) -> str:
+        path = "/".join(filter(None, (self.plural, self.name, self.subresource)))
+        return f"{self.verb} {path}" + (" dry run" if self.dry_run else "")
+
+
+class FakeCluster:
+    """Holds objects and plays a script. ``requests`` is what it was asked."""
+
+    host = "https://cluster.test"
+
+    def __init__(self, *objects: Tree) -> None:
+        self.clock = FakeClock()
+        self.requests: list[Request] = []
+        self.feeds_open = 0
+        self._plural: dict[str, str] = {}
+        self._objects: dict[Key, Object] = {}
+        self._versions = itertools.count(1000)
+        self._order = itertools.count()
+        self._script: list[tuple[float, int, Callable[[], None]]] = []
+        self._reactions: list[list[tuple[float, Tree]]] = []
+        self._log: list[tuple[Key, Event]] = []
+        self._faults: list[tuple[str, ClusterError | None, bool]] = []
+        self._races: list[tuple[Key, Tree]] = []
+        for raw in objects:
+            self._objects[_key(raw)] = copy.deepcopy(raw)
+
+    # -- what a test says
+
+    def fail(self, verb: str, error: ClusterError, times: int = 1, *, after: int = 0, done: bool = False) -> None:
+        """Requests of that verb fail, ``after`` so many that do not.
+
+        With ``done`` a write is carried out and only its answer is lost.
+        """
+        self._faults += [(verb, None, False)] * after + [(verb, error, done)] * times
+
+    def race(self, change: Tree, key: Key = ROLLOUT) -> None:
+        """Somebody else is faster than our next write."""
+        self._races.append((key, change))
+
+    def react(self, *steps: tuple[float, Tree]) -> None:
+        """What the controller does after the next write: seconds after it, and the state that it then writes."""
+        self._reactions.append(list(steps))
+
+    def later(self, seconds: float, change: Tree, key: Key = ROLLOUT) -> None:
+        """Somebody or the controller changes an object after so many seconds.
+
+        A whole object stands for the state that the controller reports, for the spec as it then is; anything else
+        is a merge patch.
+        """
+        self._at(seconds, lambda: self._store(key, self._changed(key, change)))
+
+    def create(self, seconds: float, raw: Tree) -> None:
+        self._at(seconds, lambda: self._objects.update({_key(raw): copy.deepcopy(raw)}))
+
+    def delete(self, seconds: float, key: Key = ROLLOUT) -> None:
+        def gone() -> None:
+            del self._objects[key]
+            self._log.append((key, Gone()))
+
+        self._at(seconds, gone)
+
+    def emit(self, seconds: float, event: Event, key: Key = ROLLOUT) -> None:
+        """An event on the watch that no change stands for."""
+        self._at(seconds, lambda: self._log.append((key, event)))
+
+    def stored(self, key: Key = ROLLOUT) -> Object:
+        self.settle()
+        return self._objects[key]
+
+    @property
+    def asked(self) -> list[str]:
+        return [str(request) for request in self.requests]
+
+    @property
+    def patches(self) -> list[Request]:
+        return [request for request in self.requests if request.verb == "patch"]
+
+    # -- ClusterPort
+
+    def get(self, resource: Resource, namespace: str, name: str, timeout: float = READ_TIMEOUT) -> Object:
+        self._note(Request("get", resource.plural, name, timeout=timeout))
+        self._break("get")
+        return copy.deepcopy(self._object((resource.plural, name)))
+
+    def list(
+        self,
+        resource: Resource,
+        namespace: str,
+        query: Mapping[str, str] | None = None,
+        timeout: float = READ_TIMEOUT,
+    ) -> Object:
+        self._note(Request("list", resource.plural, query=query or {}, timeout=timeout))
+        self._break("list")
+        items = [raw for (plural, _name), raw in self._objects.items() if plural == resource.plural]
+        return {"items": copy.deepcopy(items), "metadata": {"resourceVersion": "1"}}
+
+    def patch(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        body: object,
+        *,
+        content_type: str,
+        subresource: str = "",
+        dry_run: bool = False,
+        timeout: float = READ_TIMEOUT,
+    ) -> Object:
+        request = Request("patch", resource.plural, name, subresource, body, content_type, dry_run, timeout=timeout)
+        self._note(request)
+        if self._races:
+            raced, change = self._races.pop(0)
+            self._store(raced, self._changed(raced, change))
+        done = self._break("patch", writes=True)
+        key = (resource.plural, name)
+        found = _patched(self._object(key), request)
+        if not dry_run:
+            found = self._store(key, found)
+            for seconds, change in self._reactions.pop(0) if self._reactions else ():
+                self.later(seconds, change)
+        if done is not None:
+            raise done
+        return copy.deepcopy(found)
+
+    @contextmanager
+    def feed(self, resource: Resource, start: Object) -> Iterator[FakeFeed]:
+        key = (resource.plural, start["metadata"]["name"])
+        self._note(Request("watch", *key))
+        self.feeds_open += 1
+        yield FakeFeed(self, key, int(start["metadata"]["resourceVersion"]))
+        self.feeds_open -= 1
+
+    # -- inside
+
+    def settle(self) -> None:
+        """Let everything happen that was to happen by now."""
+        while self._script and self._script[0][0] <= self.clock.elapsed + 1e-9:
+            heapq.heappop(self._script)[2]()
+
+    def seconds_to_next(self) -> float | None:
+        return self._script[0][0] - self.clock.elapsed if self._script else None
+
+    def events(self, key: Key, position: int) -> list[Event]:
+        return [event for logged, event in self._log if logged == key][position:]
+
+    def _at(self, seconds: float, happen: Callable[[], None]) -> None:
+        heapq.heappush(self._script, (self.clock.elapsed + seconds, next(self._order), happen))
+
+    def _note(self, request: Request) -> None:
+        self.settle()
+        self.requests.append(Request(**{**request.__dict__, "at": self.clock.elapsed}))
+
+    def _break(self, verb: str, *, writes: bool = False) -> ClusterError | None:
+        """Raise the scripted fault, if one is due; give it back when the write is to be done all the same."""
+        index = next((index for index, fault in enumerate(self._faults) if fault[0] == verb), None)
+        if index is None:
+            return None
+        _verb, error, done = self._faults.pop(index)
+        if error is None or (writes and done):
+            return error
+        raise error
+
+    def _object(self, key: Key) -> Object:
+        if key not in self._objects:
+            raise NotFound(f"there is no {key[0]} {key[1]}", 404)
+        return self._objects[key]
+
+    def _changed(self, key: Key, change: Tree) -> Object:
+        old = self._object(key)
+        if "kind" not in change:
+            return merged(old, change)
+        annotations = {"metadata": {"annotations": change["metadata"].get("annotations")}}
+        return {**merged(old, annotations), "status": {**change["status"], **self._observed(old)}}
+
+    def _observed(self, raw: Object) -> Tree:
+        seen = {"observedGeneration": str(raw["metadata"]["generation"])} if raw["kind"] == "Rollout" else {}
+        ref = (raw.get("spec") or {}).get("workloadRef")
+        if ref:
+            workload = self._object(("deployments", ref["name"]))
+            seen["workloadObservedGeneration"] = str(workload["metadata"]["generation"])
+        return seen
+
+    def _store(self, key: Key, new: Object) -> Object:
+        """Give it a new version, and tell the watches; nothing happens when nothing changes."""
+        old = self._object(key)
+        if new == old:
+            return old
+        metadata = {**new["metadata"], "resourceVersion": str(next(self._versions))}
+        if new.get("spec") != old.get("spec") and "generation" in metadata:
+            metadata["generation"] = old["metadata"]["generation"] + 1
+        self._objects[key] = {**new, "metadata": metadata}
+        self._log.append((key, Changed(copy.deepcopy(self._objects[key]))))
+        return self._objects[key]
+
+
+class FakeFeed:
+    """The versions of one object after ``start``; waits on the fake clock."""
+
+    def __init__(self, cluster: FakeCluster, key: Key, start: int) -> None:
+        self._cluster, self._key = cluster, key
+        known = [event for event in cluster.events(key, 0) if isinstance(event, Changed)]
+        self._position = sum(int(event.object["metadata"]["resourceVersion"]) <= start for event in known)
+
+    def next(self, timeout: float) -> Event | None:
+        end = self._cluster.clock.elapsed + timeout
+        while True:
+            self._cluster.settle()
+            waiting = self._cluster.events(self._key, self._position)
+            if waiting:
+                self._position += 1
+                return waiting[0]
+            due = self._cluster.seconds_to_next()
+            left = end - self._cluster.clock.elapsed
+            if due is None or due > left:
+                self._cluster.clock.sleep(max(left, 0.0))
+                return None
+            self._cluster.clock.sleep(max(due, 0.0))
+
+
+def _key(raw: Tree) -> Key:
+    plurals = {
+        "Rollout": "rollouts",
+        "AnalysisRun": "analysisruns",
+        "ReplicaSet": "replicasets",
+        "Deployment": "deployments",
+        "PodTemplate": "podtemplates",
+    }
+    return plurals[raw["kind"]], raw["metadata"]["name"]
+
+
+def _patched(old: Object, request: Request) -> Object:
+    """As the apiserver applies it: with its lock, and each of status and the rest by its own path only."""
+    if request.content_type != MERGE_PATCH:
+        try:
+            return jsonpatch.apply_patch(old, copy.deepcopy(request.body))
+        except (jsonpatch.JsonPatchTestFailed, jsonpatch.JsonPatchConflict) as error:
+            raise Conflict("the server rejected our request due to an error in our request", 422) from error
+    body = dict(request.body)
+    lock = body.pop("metadata", {}).get("resourceVersion")
+    if lock not in (None, old["metadata"]["resourceVersion"]):
+        raise Conflict("the object has been modified; please apply your changes to the latest version", 409)
+    writable = {part: value for part, value in body.items() if (part == "status") == (request.subresource == "status")}
+    return merged(old, writable)
+
+
+def run(cluster: FakeCluster, verb: Verb, **options: Any) -> Tree:
+    """The result of one task; ``options`` are those of the engine."""
+    return Runner(cluster, cluster.clock, NAMESPACE, NAME, Options(**options)).run(verb).as_result()
+
+
+def notes(result: Tree, reason: str) -> list[str]:
+    """The messages of the timeline's entries of that kind."""
+    return [entry["message"] for entry in result["timeline"] if entry.get("reason") == reason]
