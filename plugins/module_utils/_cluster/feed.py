@@ -123,7 +123,8 @@ class Feed:
             except ClusterError as error:
                 self._events.put(Broken(error))
                 return
-            self._stop.wait(random.uniform(delay / 2, delay))
+            if self._stop.wait(random.uniform(delay / 2, delay)):
+                return
             pause = min(pause * 2, LONGEST_PAUSE)
             if not self._catch_up():
                 return
@@ -162,6 +163,8 @@ class Feed:
         watch = self._cluster.watch(self._resource, self._namespace, self._name, self._version, WATCH_SECONDS)
         with watch as response:
             self._wake = response.shutdown
+            if self._stop.is_set():  # the feed was left while the watch was being opened
+                return
             try:
                 for line in _lines(response.stream(amt=None)):
                     yield from self._read(json.loads(line))

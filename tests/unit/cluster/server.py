@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import socket
-import struct
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -63,10 +62,9 @@ class Exchange:
         self.chunk(b"")
 
     def cut(self) -> None:
-        """Reset the connection."""
-        with suppress(OSError):
-            self._handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self._handler.connection.close()
+        """Close the connection in the middle of the response."""
+        self._handler.close_connection = True
+        self._handler.connection.shutdown(socket.SHUT_RDWR)
 
     def hold(self) -> None:
         """Say nothing more, until the client goes away or the test is over."""

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 
 import pytest
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.cluster import Cluster
@@ -377,7 +378,7 @@ def test_leaving_it_before_it_has_begun(server: FakeServer, cluster: Cluster) ->
 def test_whole_lines_however_the_stream_is_cut(lines: list[bytes], rest: bytes, cuts: list[int]) -> None:
     stream = b"".join(line + b"\n" for line in lines) + rest
     edges = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
-    chunks = [stream[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    chunks = [stream[start:end] for start, end in pairwise(edges)]
     assert list(_lines(iter(chunks))) == lines
 
 
