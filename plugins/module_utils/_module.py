@@ -10,18 +10,16 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ._engine.task import run_task
-
+# What is missing is reported by run_module, so that the argument specification can be read without it.
+IMPORT_ERROR: str | None = None
+AUTH_ARG_SPEC: dict[str, Any] = {}
 try:
     from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
 
     from ._cluster.connect import connect
+    from ._engine.task import run_task
 except ImportError:
-    # Reported by run_module: without the collection and the library there is nothing to connect with.
-    IMPORT_ERROR: str | None = traceback.format_exc()
-    AUTH_ARG_SPEC: dict[str, Any] = {}
-else:
-    IMPORT_ERROR = None
+    IMPORT_ERROR = traceback.format_exc()
 
 Spec = dict[str, Any]
 
@@ -50,7 +48,7 @@ def run_module(name: str, argument_spec: Spec, **limits: Any) -> None:
     """Run the engine's task of that name and exit; ``limits`` are AnsibleModule's, such as required_if."""
     module = AnsibleModule(argument_spec=argument_spec, supports_check_mode=True, **limits)
     if IMPORT_ERROR is not None:
-        library = missing_required_lib("kubernetes", reason="(and the collection kubernetes.core)")
+        library = missing_required_lib("kubernetes and urllib3", reason="and the collection kubernetes.core")
         module.fail_json(msg=library, exception=IMPORT_ERROR)
     result = run_task(name, module.params, lambda: connect(module.params), check_mode=module.check_mode)
     if not module._diff:

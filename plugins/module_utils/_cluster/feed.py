@@ -94,7 +94,7 @@ class Feed:
     ) -> None:
         # Closing a response that another thread reads would wait for its next byte; shutdown wakes the reader.
         self._stop.set()
-        with suppress(ValueError, OSError):  # the response has ended by itself
+        with suppress(ValueError, OSError, RuntimeError):  # the response has ended by itself
             self._wake()
 
     def next(self, timeout: float) -> Event | None:
@@ -105,6 +105,15 @@ class Feed:
             return None
 
     def _run(self) -> None:
+        try:
+            self._follow()
+        except ClusterError as error:
+            self._events.put(Broken(error))
+        except Exception as error:
+            # Such as a login command that crashed. A feed that falls silent would look like an object at rest.
+            self._events.put(Broken(ClusterError(f"the watch of {self._name} failed: {cause(error)}")))
+
+    def _follow(self) -> None:
         pause = FIRST_PAUSE
         while not self._stop.is_set():
             try:
@@ -113,16 +122,15 @@ class Feed:
                     pause = FIRST_PAUSE
                     if isinstance(event, Gone):
                         return
-                continue  # the server ended the watch in good order
+                # The server ended the watch in good order; some proxies do so at once, which must not be a flood.
+                self._stop.wait(random.uniform(FIRST_PAUSE / 2, FIRST_PAUSE))
+                continue
             except Expired:
                 # Nothing is wrong, the object is only older than what the server remembers; no need to be slow.
                 delay = 0.0 if pause == FIRST_PAUSE else pause
             except Transient as error:
                 self._interrupted(error)
                 delay = pause
-            except ClusterError as error:
-                self._events.put(Broken(error))
-                return
             if self._stop.wait(random.uniform(delay / 2, delay)):
                 return
             pause = min(pause * 2, LONGEST_PAUSE)
@@ -144,9 +152,6 @@ class Feed:
             found = self._cluster.list(self._resource, self._namespace, query)
         except Transient:
             return True  # the next watch will say the same and wait longer
-        except ClusterError as error:
-            self._events.put(Broken(error))
-            return False
         event = self._changed(found["items"][0]) if found["items"] else Gone()
         self._version = found["metadata"]["resourceVersion"]
         self._events.put(event)
@@ -168,7 +173,8 @@ class Feed:
             try:
                 for line in _lines(response.stream(amt=None)):
                     yield from self._read(json.loads(line))
-            except (HTTPError, OSError, ValueError) as error:  # ValueError: half a line of JSON
+            except (HTTPError, OSError, ValueError, LookupError, TypeError) as error:
+                # The last three: half a line of JSON, or what is no event.
                 raise Transient(f"the watch broke: {cause(error)}") from error
 
     def _read(self, event: Object) -> Iterator[Event]:
