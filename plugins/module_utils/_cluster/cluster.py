@@ -139,12 +139,17 @@ class Cluster:
         response = self._send("GET", resource.path(namespace), query, None, "", WATCH_READ_TIMEOUT, stream=True)
         try:
             if response.status != 200:
-                raise self._error(
-                    response.status, response.read(), response.headers, "watch", resource, namespace, name
-                )
+                data = self._read(response)
+                raise self._error(response.status, data, response.headers, "watch", resource, namespace, name)
             yield response
         finally:
             response.close()
+
+    def _read(self, response: urllib3.BaseHTTPResponse) -> bytes:
+        try:
+            return response.read()
+        except HTTPError as error:
+            raise self._unanswered(error) from error
 
     def _json(
         self,

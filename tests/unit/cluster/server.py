@@ -113,11 +113,10 @@ def _handler_for(server: FakeServer) -> type[BaseHTTPRequestHandler]:
 
         def handle_any(self) -> None:
             url = urlsplit(self.path)
+            headers = {name: ", ".join(self.headers.get_all(name) or ()) for name in set(self.headers)}
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             server.received.append(
-                Received(
-                    self.command, url.path, dict(parse_qsl(url.query)), dict(self.headers), body, self.client_address
-                )
+                Received(self.command, url.path, dict(parse_qsl(url.query)), headers, body, self.client_address)
             )
             server.play(Exchange(self, server))
             self.close_connection = self.close_connection or server.over.is_set()

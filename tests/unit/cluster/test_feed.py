@@ -49,6 +49,7 @@ from tests.unit.support import Tree, canary
 
 pytestmark = pytest.mark.timeout(60)
 
+
 def version(number: int, uid: str = "uid-of-shop") -> Tree:
     return canary({"metadata": {"resourceVersion": str(number), "uid": uid}})
 

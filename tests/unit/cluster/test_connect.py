@@ -1,0 +1,206 @@
+# Copyright: Contributors to the progressive.delivery collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From auth options to a connection: which credentials are sent, and what is said of unusable ones."""
+
+from __future__ import annotations
+
+import base64
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.progressive.delivery.plugins.module_utils._cluster.cluster import Cluster
+from ansible_collections.progressive.delivery.plugins.module_utils._cluster.connect import connect
+from ansible_collections.progressive.delivery.plugins.module_utils._cluster.errors import BadConfiguration
+from ansible_collections.progressive.delivery.plugins.module_utils._cluster.resources import ROLLOUT
+
+from tests.unit.cluster.server import FakeServer, says
+from tests.unit.support import Tree, canary, merged
+
+pytestmark = pytest.mark.timeout(60)
+
+
+@pytest.fixture(autouse=True)
+def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No kubeconfig and no variables of the person who runs the tests."""
+    for name in list(os.environ):
+        if name.startswith("K8S_AUTH_") or name == "KUBECONFIG":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+
+
+def kubeconfig(host: str, user: Tree | None = None, **changes: Any) -> Tree:
+    base: Tree = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "lab",
+        "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": "me"}}],
+        "clusters": [{"name": "lab", "cluster": {"server": host}}],
+        "users": [{"name": "me", "user": user or {"token": "of-the-file"}}],
+    }
+    result: Tree = merged(base, changes)
+    return result
+
+
+def sent(server: FakeServer, **options: Any) -> dict[str, str]:
+    """The headers of a request with these options."""
+    server.then(says(200, canary()))
+    cluster = connect(options)
+    assert cluster.get(ROLLOUT, "prod", "shop") == canary()
+    cluster._transport.pool.clear()
+    return {name.lower(): value for name, value in server.received[-1].headers.items()}
+
+
+def refusal(**options: Any) -> str:
+    with pytest.raises(BadConfiguration) as caught:
+        connect(options)
+    assert caught.value.reason == "bad_configuration"
+    return str(caught.value)
+
+
+# -- what is sent
+
+
+def test_host_and_api_key(server: FakeServer) -> None:
+    headers = sent(server, host=server.host, api_key="secret")
+    assert headers["authorization"] == "Bearer secret"
+    assert headers["user-agent"] == "progressive.delivery"
+
+
+def test_other_options_and_nulls_are_not_auth_options(server: FakeServer) -> None:
+    headers = sent(server, host=server.host, api_key="secret", name="shop", wait=True, context=None, kubeconfig=None)
+    assert headers["authorization"] == "Bearer secret"
+
+
+def test_username_and_password(server: FakeServer) -> None:
+    headers = sent(server, host=server.host, username="me", password="pw")
+    assert headers["authorization"] == "Basic " + base64.b64encode(b"me:pw").decode()
+
+
+def test_a_trailing_slash_of_the_host_does_not_matter(server: FakeServer) -> None:
+    sent(server, host=f"{server.host}/", api_key="secret")
+    assert server.received[-1].path.startswith("/apis/argoproj.io/")
+
+
+def test_a_kubeconfig_by_its_path(server: FakeServer, tmp_path: Path) -> None:
+    path = tmp_path / "config"
+    path.write_text(yaml.safe_dump(kubeconfig(server.host)))
+    assert sent(server, kubeconfig=str(path))["authorization"] == "Bearer of-the-file"
+
+
+def test_a_kubeconfig_as_a_dictionary(server: FakeServer) -> None:
+    assert sent(server, kubeconfig=kubeconfig(server.host))["authorization"] == "Bearer of-the-file"
+
+
+def test_a_kubeconfig_by_its_variable(server: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "config"
+    path.write_text(yaml.safe_dump(kubeconfig(server.host)))
+    monkeypatch.setenv("K8S_AUTH_KUBECONFIG", str(path))
+    assert sent(server)["authorization"] == "Bearer of-the-file"
+
+
+def test_host_and_api_key_by_their_variables(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("K8S_AUTH_HOST", server.host)
+    monkeypatch.setenv("K8S_AUTH_API_KEY", "of-the-variable")
+    assert sent(server)["authorization"] == "Bearer of-the-variable"
+
+
+def test_a_context_of_the_kubeconfig(server: FakeServer) -> None:
+    both = kubeconfig("http://127.0.0.1:1")
+    both["contexts"].append({"name": "there", "context": {"cluster": "there", "user": "me"}})
+    both["clusters"].append({"name": "there", "cluster": {"server": server.host}})
+    assert sent(server, kubeconfig=both, context="there")["authorization"] == "Bearer of-the-file"
+
+
+def test_impersonation(server: FakeServer) -> None:
+    headers = sent(
+        server, host=server.host, api_key="secret", impersonate_user="ann", impersonate_groups=["dev", "ops"]
+    )
+    assert headers["impersonate-user"] == "ann"
+    assert headers["impersonate-group"] == "dev, ops"
+
+
+def test_one_connection_leaves_nothing_to_the_next(server: FakeServer) -> None:
+    sent(server, kubeconfig=kubeconfig(server.host, {"token": "first"}))
+    assert sent(server, host=server.host, username="me", password="pw")["authorization"].startswith("Basic ")
+
+
+# -- what is said of unusable options, before anything is sent
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({}, "kubeconfig: none is given, and there is none in ~/.kube/config"),
+        ({"host": "10.0.0.1:6443", "api_key": "x"}, "host: '10.0.0.1:6443' is no address of an apiserver"),
+        ({"host": "ftp://a", "api_key": "x"}, "host: 'ftp://a' is no address"),
+        ({"host": "https://", "api_key": "x"}, "host: 'https://' is no address"),
+        ({"host": "https://a:0", "api_key": "x"}, "host: 'https://a:0' is no address"),
+        ({"host": "https://a:port", "api_key": "x"}, "host: 'https://a:port' is no address"),
+        ({"host": "https://a"}, "host: an address alone is not enough; set api_key with it"),
+        ({"kubeconfig": "/nowhere/config"}, "kubeconfig: there is no file config in /nowhere; correct the path"),
+        ({"kubeconfig": "apiVersion: v1\nkind: Config\n"}, "kubeconfig: this is the text of a kubeconfig"),
+        ({"kubeconfig": {"a": "b"}}, "kubeconfig: "),
+        (
+            {"kubeconfig": kubeconfig("https://a"), "context": "moon"},
+            "context: the kubeconfig has no context 'moon'; correct the name",
+        ),
+        (
+            {"kubeconfig": kubeconfig("https://a", clusters=[])},
+            "kubeconfig: its context names a cluster 'lab' which it does not have",
+        ),
+        (
+            {"host": "https://a", "api_key": "x", "ca_cert": "/nowhere/ca.pem"},
+            "ca_cert: cannot use /nowhere/ca.pem (No such file or directory); ",
+        ),
+        (
+            {"host": "https://a", "client_cert": "/nowhere/a.pem", "client_key": "/nowhere/b.pem"},
+            "client_cert and client_key: cannot use /nowhere/a.pem",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_remedy(options: dict[str, Any], words: str) -> None:
+    assert words in refusal(**options)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a: [", "kubeconfig: it is not YAML (line "),
+        ("", "kubeconfig: "),
+        ("[]", "kubeconfig: "),
+        ("just words", "kubeconfig: "),
+        ("contexts: 7", "kubeconfig: "),
+    ],
+)
+def test_a_file_that_is_no_kubeconfig(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "config"
+    path.write_text(text)
+    assert words in refusal(kubeconfig=str(path))
+
+
+def test_a_ca_that_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "ca.pem"
+    path.write_text("not a certificate")
+    message = refusal(host="https://a", api_key="x", ca_cert=str(path))
+    assert message.startswith(f"ca_cert: cannot use {path} (it holds no certificate); ")
+
+
+def test_a_login_command_that_fails() -> None:
+    command = {"apiVersion": "client.authentication.k8s.io/v1", "command": "false", "interactiveMode": "Never"}
+    message = refusal(kubeconfig=kubeconfig("https://a", {"exec": command}))
+    assert message.startswith("kubeconfig: the login command of its user failed (")
+    assert message.endswith("log in again, or correct the user's exec entry")
+
+
+def test_an_api_key_is_in_no_message() -> None:
+    assert "hunter2" not in refusal(host="nonsense", api_key="hunter2")
+
+
+def test_the_connection_is_a_cluster() -> None:
+    cluster = connect({"host": "https://a.example:6443/", "api_key": "x"})
+    assert isinstance(cluster, Cluster)
+    assert cluster.host == "https://a.example:6443"
