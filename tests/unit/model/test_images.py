@@ -25,7 +25,7 @@ COMPONENTS = st.builds(
 )
 PATHS = st.lists(COMPONENTS, min_size=1, max_size=3).map("/".join)
 HOSTS = st.sampled_from(
-    ["", "docker.io", "localhost", "localhost:5000", "registry:5000", "10.0.0.1:443", "[::1]:5000", "Reg.example.COM"]
+    ["", "reg.example", "localhost", "localhost:5000", "registry:5000", "10.0.0.1:443", "[::1]:5000", "Reg.example.COM"]
 )
 TAGS = st.text(string.ascii_letters + string.digits + "_.-", max_size=128).filter(
     lambda tag: not tag.startswith((".", "-"))
