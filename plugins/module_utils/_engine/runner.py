@@ -105,8 +105,7 @@ class Runner:
         """Plan and write until the wish is on record; the sentence that says what was done."""
         self._look(self._reader.snapshot(verb.needs_history))
         while True:
-            if not verb.replaces_version:
-                self._check_superseded()
+            self._check_superseded()
             done = self._carry_out(verb.plan(self._view()), verb)
             if done is not None:
                 return done

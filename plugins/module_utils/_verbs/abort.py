@@ -20,7 +20,6 @@ class Abort:
     goal: Goal
     name: str = "rollout_abort"
     needs_history: bool = False
-    replaces_version: bool = False
 
     def plan(self, snapshot: Snapshot) -> Plan:
         """Set ``status.abort``; a full promotion must be withdrawn with it, or the controller drops the abort."""

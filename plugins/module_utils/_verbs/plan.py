@@ -121,10 +121,6 @@ class Verb(Protocol):
     def needs_history(self) -> bool:
         """Whether ``plan`` looks at the ReplicaSets."""
 
-    @property
-    def replaces_version(self) -> bool:
-        """Whether the wish holds whatever version is on its way, because it brings another one."""
-
     def plan(self, snapshot: Snapshot) -> Plan:
         """Decide; pure."""
 

@@ -48,7 +48,6 @@ class Promote:
     pass_inconclusive: bool = False
     name: str = "rollout_promote"
     needs_history: bool = False
-    replaces_version: bool = False
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:

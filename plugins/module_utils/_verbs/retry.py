@@ -18,7 +18,6 @@ class Retry:
     goal: Goal
     name: str = "rollout_retry"
     needs_history: bool = False
-    replaces_version: bool = False
 
     def plan(self, snapshot: Snapshot) -> Plan:
         """Clear ``status.abort``; nothing to do on a rollout that is not aborted."""

@@ -29,7 +29,6 @@ class SetImage:
     goal: Goal
     name: str = "rollout_set_image"
     needs_history: bool = False
-    replaces_version: bool = True
 
     def __post_init__(self) -> None:
         if not self.images:

@@ -24,7 +24,6 @@ class Undo:
     to_revision: int | None = None
     name: str = "rollout_undo"
     needs_history: bool = True
-    replaces_version: bool = True
 
     def __post_init__(self) -> None:
         if self.to_revision is not None and self.to_revision < 1:

@@ -19,7 +19,6 @@ class Wait:
     goal: Goal
     name: str = "rollout_wait"
     needs_history: bool = False
-    replaces_version: bool = False
 
     def __post_init__(self) -> None:
         for until, option, value in (
