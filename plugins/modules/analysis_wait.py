@@ -17,7 +17,8 @@ description:
     nothing had failed by then (reason V(terminated)).
   - Further reasons are V(successful), V(analysis_failed), V(analysis_error), V(inconclusive), V(insufficient)
     for a metric without any measurement, and V(no_analysis).
-  - Never changes anything. In check mode it returns the present state without waiting.
+  - Never changes anything. In check mode it returns the present state without waiting, and
+    a run that is not there yet is no failure.
 author:
   - Contributors to the progressive.delivery collection (@progressive-delivery)
 extends_documentation_fragment:

@@ -139,9 +139,11 @@ class AnalysisWait:
         )
 
     def _result(self, reason: str, message: str) -> dict[str, Any]:
+        # In check mode the release that would have started the run was not written either.
+        foreseen = self._options.check_mode and reason in ("no_analysis", "not_observed")
         outcome = Outcome(
             changed=False,
-            failed=reason not in ("successful", "running"),
+            failed=reason not in ("successful", "running") and not foreseen,
             reason=reason,
             message=message,
             snapshot=self._snapshot,

@@ -320,8 +320,10 @@ class Runner:
 
 
 _NEXT: Mapping[str, str] = {
-    "analysis_failed": "Traffic is back on the stable version; correct the image and set it, or rollout_undo the spec",
-    "aborted": "Traffic is back on the stable version; rollout_retry tries again, rollout_undo gives the version up",
+    "analysis_failed": (
+        "Traffic goes back to the stable version; correct the image and set it, or rollout_undo the spec"
+    ),
+    "aborted": "Traffic goes back to the stable version; rollout_retry tries again, rollout_undo gives the version up",
     "invalid_spec": "The controller does nothing until the spec is corrected",
     "progress_deadline": "Look at the pods of the new ReplicaSet; it heals by itself if they become available",
 }

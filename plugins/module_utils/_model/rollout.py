@@ -229,10 +229,6 @@ class Rollout:
         """The condition of a type."""
         return next((condition for condition in self.conditions if condition.type == kind), None)
 
-    def has_reason(self, reason: str) -> bool:
-        """Whether any condition carries the reason."""
-        return any(condition.reason == reason for condition in self.conditions)
-
     @property
     def abort_condition(self) -> Condition | None:
         """The condition that says why the update was aborted."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .._model.analysis import AnalysisRun
-from .._model.rollout import BLUE_GREEN, Rollout
+from .._model.rollout import Rollout
 from .._model.steps import ANALYSIS
 from .._model.waiting import is_aborted
 from .plan import NotYet, Refused
@@ -54,7 +54,7 @@ def choose_run(rollout: Rollout, runs: Sequence[AnalysisRun], kind: str) -> Foun
     if is_aborted(rollout) or not rollout.updating:
         return _last(rollout, candidates, kind)
     passed = _of_this_try(rollout, candidates)
-    if passed is not None and not _more_to_come(rollout, kind):
+    if passed is not None and not _more_to_come(rollout):
         return Found(passed)
     return NotYet("no_analysis", f"its {_words(kind)} analysis has not started yet")
 
@@ -82,10 +82,8 @@ def _of_this_try(rollout: Rollout, candidates: Sequence[AnalysisRun]) -> Analysi
     )
 
 
-def _more_to_come(rollout: Rollout, kind: str) -> bool:
+def _more_to_come(rollout: Rollout) -> bool:
     """Whether the current step is an analysis whose run has not appeared yet."""
-    if rollout.strategy == BLUE_GREEN or kind not in (STEP, ANY):
-        return True
     step = rollout.current_step
     return step is not None and step.kind == ANALYSIS
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
@@ -71,7 +71,7 @@ class View:
     rollout: Rollout
     observed: bool
     now: datetime
-    pinned_hash: str = field(default="")
+    pinned_hash: str = ""
 
 
 def parse_until(option: str, value: str, allowed: tuple[Until, ...]) -> Until:
@@ -107,7 +107,7 @@ def _reached(goal: Goal, rollout: Rollout) -> Reached | None:
     phase, message = rollout_phase(rollout)
     healthy = phase == HEALTHY and rollout.fully_promoted
     match goal.until:
-        case Until.OBSERVED:
+        case Until.OBSERVED if not _is_refused(goal, rollout):
             return Reached("observed", f"the controller has observed it; {phase}{_tail(message)}")
         case Until.HEALTHY | Until.PAUSED | Until.STEP | Until.WEIGHT if healthy and _healthy_counts(goal):
             return Reached("healthy", f"revision {rollout.revision} is healthy and stable")
@@ -122,6 +122,11 @@ def _reached(goal: Goal, rollout: Rollout) -> Reached | None:
         case Until.RESTORED if is_restored(rollout):
             return Reached("restored", f"all traffic is back on the stable version {rollout.stable_hash}")
     return None
+
+
+def _is_refused(goal: Goal, rollout: Rollout) -> bool:
+    """The controller has seen the spec only to call it invalid, which no wait will heal."""
+    return rollout.condition(INVALID_SPEC) is not None and "invalid_spec" in goal.fail_on
 
 
 def _has_weight(rollout: Rollout) -> bool:

@@ -103,6 +103,14 @@ def test_without_a_wait_a_running_run_is_told_and_no_failure(options: Tree) -> N
     assert result["msg"] == f"{RUN_LABEL} is Running"
 
 
+def test_in_check_mode_a_run_that_is_still_to_come_is_no_failure() -> None:
+    """A whole release can be tried in check mode, where nothing has started the analysis."""
+    judged = canary({"spec": {"strategy": {"canary": {"steps": [{"setWeight": 20}, {"analysis": {}}]}}}})
+    result = wait(FakeCluster(judged), rollout="shop", check_mode=True)
+    assert (result["failed"], result["reason"]) == (False, "no_analysis")
+    assert wait(FakeCluster(judged), rollout="shop", wait=False)["failed"]
+
+
 def test_a_run_that_the_controller_has_not_looked_at_is_not_started() -> None:
     raw = analysis_run("run", "")
     result = wait(FakeCluster(raw), run_name="run", wait=False)

@@ -321,7 +321,7 @@ def test_a_failed_analysis_is_told_by_metric_value_and_condition() -> None:
     assert (result["failed"], result["reason"]) == (True, "analysis_failed")
     assert result["msg"] == (
         f"{LABEL}: RolloutAborted: {ANALYSIS_ABORT_MESSAGE}. {EXPLAINED}. "
-        "Traffic is back on the stable version; correct the image and set it, or rollout_undo the spec"
+        "Traffic goes back to the stable version; correct the image and set it, or rollout_undo the spec"
     )
     assert [run["name"] for run in result["rollout"]["analysis"]] == ["shop-3-2"]
     assert result["rollout"]["analysis"][0]["metrics"][0]["measurements"][1]["value"] == "[0.4]"
@@ -365,7 +365,7 @@ def test_an_abort_by_a_person_is_not_blamed_on_an_old_analysis() -> None:
     result = run(cluster, Wait(HEALTHY), timeout=60)
     assert (result["failed"], result["reason"]) == (True, "aborted")
     assert result["msg"] == (
-        f"{LABEL}: RolloutAborted: {ABORT_MESSAGE}. Traffic is back on the stable version; "
+        f"{LABEL}: RolloutAborted: {ABORT_MESSAGE}. Traffic goes back to the stable version; "
         "rollout_retry tries again, rollout_undo gives the version up"
     )
     assert result["rollout"]["analysis"] == []

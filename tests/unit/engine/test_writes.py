@@ -26,6 +26,7 @@ from tests.unit.support import (
     FIRST_GATE,
     LABEL,
     NEW,
+    NOT_OBSERVED,
     OTHER,
     SECOND_GATE,
     SPEC_PAUSED,
@@ -119,6 +120,15 @@ def test_a_wish_for_a_template_is_still_the_wish_after_somebody_elses_change(ver
     result = run(cluster, verb)
     assert len(cluster.patches) == 2
     assert (result["changed"], result["failed"], result["reason"]) == (True, False, "observed")
+
+
+def test_a_wish_for_a_template_waits_until_somebody_elses_change_is_observed_and_replaces_it() -> None:
+    cluster = FakeCluster(canary(NOT_OBSERVED))
+    cluster.later(3, updating(0, SOMEBODYS))
+    cluster.react((1, updating(0)))
+    result = run(cluster, SetImage({"app": "shop:9"}, OBSERVED))
+    assert cluster.patches[0].at == pytest.approx(3)
+    assert (result["changed"], result["failed"], result["rollout"]["current_hash"]) == (True, False, NEW)
 
 
 def test_an_image_that_somebody_changed_fails_the_test_and_is_set_again() -> None:

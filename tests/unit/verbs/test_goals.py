@@ -80,7 +80,7 @@ aborted                        | yes        | no: aborted       | no: aborted   
 retrying                       | yes        | aborted           | aborted           | aborted           | aborted           | aborted           | yes: aborted | aborted
 full promotion on its way      | yes        | pods              | pods              | yes               | yes               | pods              | pods       | pods
 full promotion, spec.paused    | yes        | yes               | yes               | yes               | yes               | person            | person     | person
-invalid spec                   | yes        | no: invalid_spec  | no: invalid_spec  | no: invalid_spec  | no: invalid_spec  | no: invalid_spec  | yes: invalid_spec | invalid_spec
+invalid spec                   | no: invalid_spec | no: invalid_spec  | no: invalid_spec  | no: invalid_spec  | no: invalid_spec  | no: invalid_spec  | yes: invalid_spec | invalid_spec
 deadline passed                | yes        | progress_deadline | progress_deadline | progress_deadline | progress_deadline | progress_deadline | yes: progress_deadline | progress_deadline
 canary without steps           | yes        | pods              | pods              | pods              | yes               | pods              | pods       | pods
 blue-green healthy             | yes        | yes: healthy      | no: healthy       | yes: healthy      | yes: healthy      | yes               | no: healthy| yes
