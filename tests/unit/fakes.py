@@ -20,14 +20,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import jsonpatch
-from ansible_collections.progressive.delivery.plugins.module_utils._cluster.cluster import MERGE_PATCH, READ_TIMEOUT
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.errors import (
     ClusterError,
     Conflict,
     NotFound,
 )
-from ansible_collections.progressive.delivery.plugins.module_utils._cluster.feed import Changed, Event, Gone
-from ansible_collections.progressive.delivery.plugins.module_utils._cluster.resources import Object, Resource
+from ansible_collections.progressive.delivery.plugins.module_utils._cluster.events import Changed, Event, Gone
+from ansible_collections.progressive.delivery.plugins.module_utils._cluster.resources import (
+    MERGE_PATCH,
+    READ_TIMEOUT,
+    Object,
+    Resource,
+)
 from ansible_collections.progressive.delivery.plugins.module_utils._engine.runner import Options, Runner
 from ansible_collections.progressive.delivery.plugins.module_utils._verbs.plan import Verb
 

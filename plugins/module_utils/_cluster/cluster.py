@@ -29,14 +29,9 @@ from .errors import (
     Unauthorized,
 )
 from .feed import Feed
-from .resources import Object, Resource
+from .resources import JSON_PATCH, READ_TIMEOUT, Object, Resource
 
-MERGE_PATCH = "application/merge-patch+json"
-JSON_PATCH = "application/json-patch+json"
-
-# One request: long enough for a slow apiserver, short enough that a dead connection is noticed.
 CONNECT_TIMEOUT = 5.0
-READ_TIMEOUT = 30.0
 # A watch brings at least a bookmark each minute; silence for longer is a dead connection.
 WATCH_READ_TIMEOUT = 90.0
 

@@ -14,7 +14,6 @@ import random
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol
 
@@ -23,40 +22,12 @@ from urllib3.exceptions import HTTPError
 
 from .cause import cause
 from .errors import ClusterError, Expired, Transient
+from .events import Broken, Changed, Event, Gone, Interrupted
 from .resources import Object, Resource
 
 # A watch is renewed after this long, before most proxies cut it.
 WATCH_SECONDS = 240
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
-
-
-@dataclass(frozen=True)
-class Changed:
-    """A version of the object."""
-
-    object: Object
-
-
-@dataclass(frozen=True)
-class Gone:
-    """The object was deleted (or replaced by another of the same name, which is told by the uid)."""
-
-
-@dataclass(frozen=True)
-class Interrupted:
-    """The connection is lost and is being made again; ``error`` is what was seen."""
-
-    error: ClusterError
-
-
-@dataclass(frozen=True)
-class Broken:
-    """It cannot go on: no rights, no credentials, no such API."""
-
-    error: ClusterError
-
-
-Event = Changed | Gone | Interrupted | Broken
 
 
 class Watchable(Protocol):

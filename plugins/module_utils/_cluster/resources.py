@@ -13,6 +13,13 @@ from urllib.parse import quote
 # An API object as JSON gives it.
 Object = dict[str, Any]
 
+# Content types of patches.
+MERGE_PATCH = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
+
+# Seconds that one request may take: long enough for a slow apiserver, short enough that a dead connection is noticed.
+READ_TIMEOUT = 30.0
+
 ARGO = "argoproj.io/v1alpha1"
 
 

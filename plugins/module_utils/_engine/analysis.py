@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from .._cluster.errors import ClusterError
-from .._cluster.feed import Broken, Changed, Gone, Interrupted
+from .._cluster.events import Broken, Changed, Gone, Interrupted
 from .._cluster.resources import ANALYSIS_RUN
 from .._model.analysis import AnalysisRun, Metric
 from .._model.durations import format_seconds

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 
 from .._cluster.errors import ClusterError
-from .._cluster.feed import Broken, Changed, Gone, Interrupted
+from .._cluster.events import Broken, Changed, Gone, Interrupted
 from .._cluster.resources import ROLLOUT, Object
 from .._model.durations import format_seconds
 from .._model.observed import overdue, stale_counts

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
-from .._cluster.feed import Event
+from .._cluster.events import Event
 from .._cluster.resources import Object, Resource
 
 

@@ -9,8 +9,8 @@ import random
 from collections.abc import Callable
 from typing import TypeVar
 
-from .._cluster.cluster import READ_TIMEOUT
 from .._cluster.errors import ClusterError, Transient
+from .._cluster.resources import READ_TIMEOUT
 from .ports import Clock
 
 T = TypeVar("T")

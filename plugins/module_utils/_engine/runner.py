@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
-from .._cluster.cluster import JSON_PATCH, MERGE_PATCH
 from .._cluster.errors import ClusterError, Conflict, Transient
-from .._cluster.resources import ROLLOUT, Object
+from .._cluster.resources import JSON_PATCH, MERGE_PATCH, ROLLOUT, Object
 from .._model.analysis import AnalysisRun
 from .._model.waiting import is_aborted, waiting_for
 from .._verbs.goals import Ended, Reached, View, judge

@@ -10,11 +10,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from ansible_collections.progressive.delivery.plugins.module_utils._cluster.cluster import (
-    JSON_PATCH,
-    MERGE_PATCH,
-    Cluster,
-)
+from ansible_collections.progressive.delivery.plugins.module_utils._cluster.cluster import Cluster
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.errors import (
     ClusterError,
     Conflict,
@@ -26,7 +22,12 @@ from ansible_collections.progressive.delivery.plugins.module_utils._cluster.erro
     Transient,
     Unauthorized,
 )
-from ansible_collections.progressive.delivery.plugins.module_utils._cluster.resources import ROLLOUT, WORKLOADS
+from ansible_collections.progressive.delivery.plugins.module_utils._cluster.resources import (
+    JSON_PATCH,
+    MERGE_PATCH,
+    ROLLOUT,
+    WORKLOADS,
+)
 
 from tests.unit.cluster.server import Exchange, FakeServer, FakeTransport, Script, says, status, streams
 from tests.unit.support import Tree, canary

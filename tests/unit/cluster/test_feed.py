@@ -21,15 +21,14 @@ from ansible_collections.progressive.delivery.plugins.module_utils._cluster.erro
     Transient,
     Unauthorized,
 )
-from ansible_collections.progressive.delivery.plugins.module_utils._cluster.feed import (
+from ansible_collections.progressive.delivery.plugins.module_utils._cluster.events import (
     Broken,
     Changed,
     Event,
-    Feed,
     Gone,
     Interrupted,
-    _lines,
 )
+from ansible_collections.progressive.delivery.plugins.module_utils._cluster.feed import Feed, _lines
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.resources import ROLLOUT
 from hypothesis import given
 from hypothesis import strategies as st

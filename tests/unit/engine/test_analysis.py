@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.errors import Forbidden, Transient
-from ansible_collections.progressive.delivery.plugins.module_utils._cluster.feed import Broken, Interrupted
+from ansible_collections.progressive.delivery.plugins.module_utils._cluster.events import Broken, Interrupted
 from ansible_collections.progressive.delivery.plugins.module_utils._engine.analysis import AnalysisWait
 from ansible_collections.progressive.delivery.plugins.module_utils._engine.runner import Options
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
-from ansible_collections.progressive.delivery.plugins.module_utils._cluster.cluster import READ_TIMEOUT
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.errors import (
     ClusterError,
     Forbidden,
     Transient,
 )
+from ansible_collections.progressive.delivery.plugins.module_utils._cluster.resources import READ_TIMEOUT
 from ansible_collections.progressive.delivery.plugins.module_utils._engine.retry import (
     FIRST_CONTACT_SECONDS,
     LONGEST_PAUSE,

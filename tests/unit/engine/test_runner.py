@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.progressive.delivery.plugins.module_utils._cluster.cluster import JSON_PATCH, MERGE_PATCH
+from ansible_collections.progressive.delivery.plugins.module_utils._cluster.resources import JSON_PATCH, MERGE_PATCH
 from ansible_collections.progressive.delivery.plugins.module_utils._engine.runner import Options, Runner
 from ansible_collections.progressive.delivery.plugins.module_utils._verbs.abort import Abort
 from ansible_collections.progressive.delivery.plugins.module_utils._verbs.goals import Goal, Until

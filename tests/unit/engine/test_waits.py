@@ -11,11 +11,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils._cluster.erro
     Transient,
     Unauthorized,
 )
-from ansible_collections.progressive.delivery.plugins.module_utils._cluster.feed import (
-    Broken,
-    Changed,
-    Interrupted,
-)
+from ansible_collections.progressive.delivery.plugins.module_utils._cluster.events import Broken, Changed, Interrupted
 from ansible_collections.progressive.delivery.plugins.module_utils._engine.runner import Options, Runner
 from ansible_collections.progressive.delivery.plugins.module_utils._verbs.abort import Abort
 from ansible_collections.progressive.delivery.plugins.module_utils._verbs.goals import Goal, Until

@@ -12,7 +12,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils._cluster.erro
     Invalid,
     Transient,
 )
-from ansible_collections.progressive.delivery.plugins.module_utils._cluster.feed import Changed
+from ansible_collections.progressive.delivery.plugins.module_utils._cluster.events import Changed
 from ansible_collections.progressive.delivery.plugins.module_utils._verbs.abort import Abort
 from ansible_collections.progressive.delivery.plugins.module_utils._verbs.goals import Goal, Until
 from ansible_collections.progressive.delivery.plugins.module_utils._verbs.plan import Verb
