@@ -14,7 +14,7 @@ from .._cluster.resources import ANALYSIS_RUN
 from .._model.analysis import AnalysisRun, Metric
 from .._model.durations import format_seconds
 from .._verbs.analysis import Found, choose_run, verdict
-from .._verbs.plan import NotYet, Refused, Snapshot
+from .._verbs.plan import NotYet, Refused, Snapshot, not_observed
 from .follower import TICK, Follower
 from .outcome import Outcome, Stop
 from .ports import Clock, ClusterPort, FeedPort
@@ -61,10 +61,6 @@ class AnalysisWait:
             except ClusterError as error:
                 return self._result(error.reason, str(error))
 
-    @property
-    def _waits(self) -> bool:
-        return self._options.wait and not self._options.check_mode
-
     def _find(self, stack: ExitStack) -> dict[str, Any]:
         """The raw run, as soon as there is one."""
         name = self._run_name or self._find_by_rollout(stack)
@@ -81,19 +77,19 @@ class AnalysisWait:
                 return chosen.run.name
             if isinstance(chosen, Refused):
                 raise Stop(chosen.reason, chosen.message)
-            if not self._waits:
+            if not self._options.follows:
                 raise Stop(chosen.reason, f"{self._snapshot.rollout.label}: {chosen.message}")
             self._timeline.record(self._snapshot.rollout)
             self._snapshot = follower.next(self._snapshot, chosen.message)
 
     def _choose(self, snapshot: Snapshot) -> Found | NotYet | Refused:
-        if not snapshot.observed:
-            return NotYet("not_observed", "the controller has not observed the last change yet")
-        return choose_run(snapshot.rollout, self._reader.analysis_runs(snapshot.rollout), self._kind)
+        return not_observed(snapshot) or choose_run(
+            snapshot.rollout, self._reader.analysis_runs(snapshot.rollout), self._kind
+        )
 
     def _follow(self, raw: dict[str, Any], stack: ExitStack) -> None:
         self._see(raw)
-        if not self._waits or self._current.completed:
+        if not self._options.follows or self._current.completed:
             return
         feed = stack.enter_context(self._cluster.feed(ANALYSIS_RUN, raw))
         while not self._current.completed:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from .._cluster.errors import ClusterError, Conflict, Transient
@@ -47,6 +46,11 @@ class Options:
     wait: bool = True
     timeout: float = 300.0
 
+    @property
+    def follows(self) -> bool:
+        """Whether the task watches what happens; in check mode nothing of its doing will."""
+        return self.wait and not self.check_mode
+
 
 class Runner:
     """One run of one verb on one rollout. Not for reuse."""
@@ -75,8 +79,7 @@ class Runner:
 
     def run(self, verb: Verb) -> Outcome:
         """Never raises a ClusterError or Stop: those become a failed outcome that shows the last state."""
-        with ExitStack() as stack:
-            stack.enter_context(self._follower)
+        with self._follower:
             try:
                 return self._run(verb)
             except Stop as stop:
@@ -86,11 +89,7 @@ class Runner:
 
     def _run(self, verb: Verb) -> Outcome:
         done = self._decide_and_write(verb)
-        return self._reach_goal(verb, done) if self._follows else self._as_it_is(verb, done)
-
-    @property
-    def _follows(self) -> bool:
-        return self._options.wait and not self._options.check_mode
+        return self._reach_goal(verb, done) if self._options.follows else self._as_it_is(verb, done)
 
     def _as_it_is(self, verb: Verb, done: str) -> Outcome:
         """Without a wait nothing tells whether the controller has acted on a write."""
@@ -143,7 +142,7 @@ class Runner:
         if lost is None:
             return True
         self._changed = True
-        return not self._follows or self._await_sight(lost, verb)
+        return not self._options.follows or self._await_sight(lost, verb)
 
     def _write(self, plan: Act, verb: Verb) -> bool:
         """Whether the plan is written and, when waiting, seen; False asks for a new decision."""
@@ -160,7 +159,7 @@ class Runner:
             self._decide_again(plan, verb, error)
             return False
         self._unsure, self._once = None, plan.once
-        return not self._follows or self._await_sight(plan, verb)
+        return not self._options.follows or self._await_sight(plan, verb)
 
     def _decide_again(self, plan: Act, verb: Verb, error: ClusterError) -> None:
         if _makes_version(plan):
@@ -248,7 +247,7 @@ class Runner:
 
     def _look(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
-        if self._follows:
+        if self._options.follows:
             self._timeline.record(snapshot.rollout)
 
     def _pin(self) -> None:
