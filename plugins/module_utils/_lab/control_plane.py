@@ -30,6 +30,10 @@ TOOLS = (
 )
 """What a control plane needs; also the names of its processes."""
 
+# Of the data plane: Envoy for calls between services, Envoy as ingress, Envoy's admin interface, and the
+# status pages of the translator and of the pod simulator.
+DATA_PLANE_PORTS = ("mesh", "ingress", "envoy-admin", "translator", "simulator")
+
 PORTS = (
     "etcd",
     "etcd-peer",
@@ -39,6 +43,7 @@ PORTS = (
     "kube-scheduler",
     "kwok",
     "prometheus",
+    *DATA_PLANE_PORTS,
 )
 
 WAVES = (
@@ -61,6 +66,7 @@ def addresses(ports: Mapping[str, int]) -> dict[str, str]:
     return {
         "apiserver": f"https://127.0.0.1:{ports['kube-apiserver']}",
         "prometheus": f"http://127.0.0.1:{ports['prometheus']}",
+        **{name: f"http://127.0.0.1:{ports[name]}" for name in DATA_PLANE_PORTS},
     }
 
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +17,7 @@ from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import Any
 
-from . import cluster_objects, control_plane, processes
+from . import cluster_objects, control_plane, pod_network, processes
 from .api import Api, tls_context
 from .errors import LabError
 from .files import locked, write_atomically
@@ -226,6 +227,7 @@ def converge(name: str, wish: Wish, cache: Cache | None = None) -> tuple[Lab, Ou
     paths = (cache or Cache.default()).lab(name)
     with locked(paths.lock):
         lab = Lab(paths, _read(paths) or _new_record(paths))
+        _complete(lab)
         lab.record["bin"] = dict(wish.tools)
         if wish.versions:
             lab.record["versions"] = dict(wish.versions)
@@ -356,10 +358,30 @@ def _new_record(paths: LabPaths) -> dict[str, Any]:
         "kubeconfig": str(paths.kubeconfig),
         "ports": ports,
         "addresses": control_plane.addresses(ports),
+        "network": _free_network(paths),
         "versions": {},
         "bin": {},
         "processes": {},
     }
+
+
+def _complete(lab: Lab) -> None:
+    """Give a lab of an older version what its record lacks."""
+    missing = [name for name in control_plane.PORTS if name not in lab.ports]
+    if missing:
+        lab.ports.update(zip(missing, processes.free_ports(len(missing), _ports_of_all(lab.paths)), strict=True))
+        lab.record["addresses"] = control_plane.addresses(lab.ports)
+    lab.record.setdefault("network", _free_network(lab.paths))
+
+
+def _free_network(paths: LabPaths) -> str:
+    """A network for its pods that no other lab uses; it begins anywhere, so that two at once rarely meet."""
+    taken = set(_recorded(paths, "network"))
+    candidates = random.sample(pod_network.NETWORKS, len(pod_network.NETWORKS))
+    for network in candidates:
+        if network not in taken and pod_network.is_free(network):
+            return network
+    raise LabError(f"all {len(candidates)} networks for pods are taken by other labs; destroy some of them")
 
 
 def _read(paths: LabPaths) -> dict[str, Any] | None:
@@ -375,10 +397,13 @@ def _read(paths: LabPaths) -> dict[str, Any] | None:
 
 def _ports_of_all(paths: LabPaths) -> set[int]:
     """Ports that any lab here has reserved, running or not."""
-    taken: set[int] = set()
+    return {port for ports in _recorded(paths, "ports") for port in ports.values()}
+
+
+def _recorded(paths: LabPaths, key: str) -> Iterator[Any]:
+    """What the record of each lab here says under `key`."""
     for record in paths.folder.parent.glob("*/lab.json"):
         try:
-            taken.update(json.loads(record.read_text(encoding="utf-8"))["ports"].values())
+            yield json.loads(record.read_text(encoding="utf-8"))[key]
         except (OSError, ValueError, KeyError):
             continue  # being created, destroyed or damaged: then the bind test has to do
-    return taken

@@ -48,7 +48,8 @@ class Group:
 
     `module` gives the version. `packages`: tool -> package path. `stamps`: variables that the linker
     sets (`{version}` as in go.mod, `{major}`, `{minor}`, `{release}`). `manifests`: globs below the
-    module's folder that are kept beside the tools. `gigabytes`: disk space that a cold build takes.
+    module's folder that are kept beside the tools, without the first folder of their path. `gigabytes`: disk
+    space that a cold build takes.
     """
 
     name: str
@@ -125,8 +126,23 @@ GROUPS = {
                 "github.com/prometheus/common/version.Version={release}",
                 f"github.com/prometheus/common/version.BuildDate={_BUILD_DATE}",
             ),
-            # Discovery by file is what the lab uses; the others weigh 100 MB.
+            # Discovery by file and by Kubernetes is what the lab uses; the others weigh 100 MB.
             tags="remove_all_sd,enable_kubernetes_sd",
+        ),
+        # The load generator.
+        Group(
+            name="k6",
+            module="go.k6.io/k6",
+            packages={"k6": "go.k6.io/k6"},
+            gigabytes=2,
+        ),
+        # The CRDs alone: the lab's mesh needs no istiod.
+        Group(
+            name="istio",
+            module="istio.io/api",
+            packages={},
+            manifests=("kubernetes/customresourcedefinitions.gen.yaml",),
+            gigabytes=0,
         ),
     )
 }
@@ -398,7 +414,7 @@ def _fetch_manifests(item: GroupPlan, toolchain: Go, progress: Progress) -> None
         complete = Path(scratch) / "manifests"
         for pattern in item.group.manifests:
             for path in sorted(module.glob(pattern)):
-                copy = complete / path.relative_to(module / "manifests")
+                copy = complete / Path(*path.relative_to(module).parts[1:])
                 copy.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
                 shutil.copyfile(path, copy)
         os.replace(complete, item.manifests)

@@ -105,7 +105,7 @@ def test_a_warm_cache_takes_no_process_and_no_lock(cache: Cache, monkeypatch: py
     result = tools.provide(tools.Request(SOURCE), cache, refuse)
     assert not result.changed
     assert not (cache.bin / ".lock").exists()
-    assert set(result.versions) == {"argo_rollouts", "kubernetes", "etcd", "kwok", "prometheus"}
+    assert set(result.versions) == {"argo_rollouts", "kubernetes", "etcd", "kwok", "prometheus", "k6", "istio"}
     assert all(Path(path).is_file() for path in result.bin.values())
     assert (Path(result.manifests["argo_rollouts"])).is_dir()
 
