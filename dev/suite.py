@@ -22,7 +22,7 @@ from xml.etree import ElementTree
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / "build" / "reports"
 COLLECTION = "ansible_collections.progressive.delivery"
-TYPED_LAYERS = ("_model", "_verbs", "_engine", "_analysis", "_lint")
+TYPED_LAYERS = ("_model", "_verbs", "_engine", "_analysis", "_lint", "_prometheus", "_mesh", "_simulator")
 
 # What the collection promises to run on: the oldest ansible-core, and the newest.
 SUPPORTED = {"3.11": "ansible-core 2.19", "3.13": "the newest ansible-core"}

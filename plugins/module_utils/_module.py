@@ -8,7 +8,7 @@ from __future__ import annotations
 import traceback
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 
 # What is missing is reported by run_module, so that the argument specification can be read without it.
 IMPORT_ERROR: str | None = None
@@ -18,6 +18,7 @@ try:
 
     from ._cluster.connect import connect
     from ._engine.task import run_task
+    from ._prometheus.client import Prometheus, secrets_in
 except ImportError:
     IMPORT_ERROR = traceback.format_exc()
 
@@ -33,6 +34,16 @@ WAIT: Spec = {
     **WAITING,
     "name": {"type": "str", "required": True},
     "namespace": {"type": "str", "default": "default"},
+}
+PROMETHEUS: Spec = {
+    "address": {"type": "str", "fallback": (env_fallback, ["PROMETHEUS_ADDRESS"])},
+    "timeout": {"type": "str", "default": "10s"},
+    "headers": {"type": "dict", "default": {}},
+    "bearer_token": {"type": "str", "no_log": True},
+    "username": {"type": "str"},
+    "password": {"type": "str", "no_log": True},
+    "validate_certs": {"type": "bool", "default": True},
+    "ca_cert": {"type": "path"},
 }
 FORWARD: Spec = {
     **WAIT,
@@ -50,7 +61,15 @@ def run_module(name: str, argument_spec: Spec, **limits: Any) -> None:
     if IMPORT_ERROR is not None:
         library = missing_required_lib("kubernetes and urllib3", reason="and the collection kubernetes.core")
         module.fail_json(msg=library, exception=IMPORT_ERROR)
-    result = run_task(name, module.params, lambda: connect(module.params), check_mode=module.check_mode)
+    options = module.params.get("prometheus") or {}
+    module.no_log_values.update(secrets_in(options.get("headers", {})))
+    result = run_task(
+        name,
+        module.params,
+        lambda: connect(module.params),
+        check_mode=module.check_mode,
+        prometheus=lambda address, timeout: Prometheus.of({**options, "address": address, "timeout": timeout}),
+    )
     if not module._diff:
         result.pop("diff", None)
     if result.pop("failed"):

@@ -63,6 +63,12 @@ options:
     description: Seconds that it gets to become ready.
     type: int
     default: 60
+  revive:
+    description:
+      - Whether M(progressive.delivery.lab_cluster) starts it again when it has ended. V(false) is for what is meant to
+        end by itself, such as a load of requests.
+    type: bool
+    default: true
 attributes:
   check_mode:
     description: Can run in check mode. Ports that are not reserved yet count as a difference.
@@ -100,8 +106,12 @@ EXAMPLES = r"""
 RETURN = r"""
 process:
   description: The process as recorded. Keys are C(pid), C(start_time), C(command), C(environment), C(log),
-    C(ready_url), C(wanted).
+    C(ready_url), C(wanted), C(revive).
   type: dict
+  returned: success
+running:
+  description: Whether it runs now; in check mode, before anything would be done.
+  type: bool
   returned: success
 ports:
   description: Port by name, for those of O(ports).
@@ -127,6 +137,7 @@ def main() -> None:
             "ready_url": {"type": "str"},
             "ready_tcp": {"type": "str"},
             "ready_timeout": {"type": "int", "default": 60},
+            "revive": {"type": "bool", "default": True},
         },
         mutually_exclusive=[("ready_url", "ready_tcp")],
         supports_check_mode=True,

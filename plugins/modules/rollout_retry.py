@@ -59,6 +59,12 @@ rollout:
       image), C(replicas) (C(desired), C(current), C(updated), C(ready), C(available)), C(paused) (C(reason), C(since),
       C(until), C(manual); null when not paused), C(aborted), C(stable_hash), C(current_hash), C(analysis),
       C(experiment), C(traffic).
+    - Entries of C(analysis) have C(kind), C(name), C(phase), C(message) and C(evidence). The latter is V(measured), or
+      V(silent) for a run that no value stands behind; null before its first measurement, and where the AnalysisRun
+      itself was not read. A task reads them when an analysis has failed, and when it has waited through one; then all
+      keys of RV(progressive.delivery.analysis_wait#module:analysis) are there.
+    - C(experiment) is that of the current step, or the one that was waited through or has failed, with C(name),
+      C(phase), C(message), C(templates) and C(analysis); null without one.
     - Null when it could not be read.
   type: dict
   returned: always

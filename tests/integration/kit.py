@@ -26,6 +26,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils._cluster.clus
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.connect import connect
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.resources import ROLLOUT
 from ansible_collections.progressive.delivery.plugins.module_utils._engine.task import run_task
+from ansible_collections.progressive.delivery.plugins.module_utils._prometheus.client import Prometheus
 
 from tests.integration.support import Lab
 
@@ -95,7 +96,7 @@ class Stage:
     def run(self, module: str, check: bool = False, **given: Any) -> Result:
         """The result of a module, failed or not. The Rollout is `shop` unless the test names one."""
         known = arguments(module, self._complete(module, given))
-        return run_task(module, known, lambda: self.cluster, check_mode=check)
+        return run_task(module, known, lambda: self.cluster, check_mode=check, prometheus=_prometheus(known))
 
     def _complete(self, module: str, given: Mapping[str, Any]) -> dict[str, Any]:
         known = argument_spec(module)
@@ -120,11 +121,18 @@ class Stage:
                 reached.set()
 
         pool = ThreadPoolExecutor(max_workers=1)
-        future = pool.submit(run_task, module, known, lambda: self.cluster, listener=listen)
+        future = pool.submit(
+            run_task, module, known, lambda: self.cluster, listener=listen, prometheus=_prometheus(known)
+        )
         future.add_done_callback(lambda _: reached.set())
         assert reached.wait(60), "the wait did not get there"
         pool.shutdown(wait=False)
         return future
+
+
+def _prometheus(known: Mapping[str, Any]) -> Callable[[str, float], Prometheus]:
+    """As the modules' frame makes it of the option `prometheus`."""
+    return lambda address, timeout: Prometheus.of({**known["prometheus"], "address": address, "timeout": timeout})
 
 
 def _list(objects: tuple[Object, ...]) -> Object:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -24,16 +25,17 @@ import pytest
 import yaml
 from ansible_collections.progressive.delivery.plugins.module_utils._lab import identities
 from ansible_collections.progressive.delivery.plugins.module_utils._lab import lab as labs
+from ansible_collections.progressive.delivery.plugins.module_utils._lab.control_plane import DATA_PLANE_PORTS
 from ansible_collections.progressive.delivery.plugins.module_utils._lab.errors import LabError
 from ansible_collections.progressive.delivery.plugins.module_utils._lab.lab import Lab, Outcome, Wish
+from ansible_collections.progressive.delivery.plugins.module_utils._lab.pod_network import guard_address
 from ansible_collections.progressive.delivery.plugins.module_utils._lab.processes import Process
 
 from tests.integration.support import BUILD_TIMEOUT, run_module, run_playbook
 
 NAME = f"test-lab-{os.getpid()}"
 TOOLS = Path(__file__).parents[2] / "roles" / "embedded_cluster" / "files" / "tools"
-LOOPBACK = {"0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F"}
-PARTS = {"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok", "prometheus"}
+PARTS = {"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok", "prometheus", "pod-simulator"}
 
 PLAYBOOK = [
     {
@@ -187,9 +189,16 @@ def test_everything_listens_on_loopback_only(own: Lab) -> None:
     ports = set()
     for process in own.processes.values():
         for address, port in listening(process.pid):
-            assert address in LOOPBACK, f"{process.name} listens on {address}:{port}"
+            assert is_loopback(address), f"{process.name} listens on {address}:{port}"
             ports.add(port)
-    assert ports == set(own.ports.values())
+    for_other_roles = {own.ports[name] for name in DATA_PLANE_PORTS if name != "simulator"}
+    _, guard = guard_address(own.record["network"])
+    assert ports == (set(own.ports.values()) - for_other_roles) | {guard}
+
+
+def is_loopback(address: str) -> bool:
+    """::1, or of 127.0.0.0/8, by itself or inside an IPv6 address; the kernel writes each 4 bytes backwards."""
+    return address == "0" * 24 + "01000000" or re.fullmatch("(0{16}FFFF0000)?[0-9A-F]{6}7F", address) is not None
 
 
 def listening(pid: int) -> list[tuple[str, int]]:
@@ -521,6 +530,21 @@ def test_the_role_refuses_a_bad_name(playbook: Path) -> None:
     assert "cannot name a lab" in run.output
 
 
+def test_the_role_says_which_packages_are_missing(playbook: Path, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path)], check=True)
+    run = run_playbook(playbook, {"ansible_python_interpreter": str(tmp_path / "bin" / "python")})
+    assert run.returncode != 0
+    message = " ".join(run.output.split())
+    assert "needs the Python packages aiohttp prometheus_client," in message
+    assert "pip install -r requirements-lab.txt" in message
+
+
+def test_check_mode_makes_no_lab(playbook: Path) -> None:
+    name = f"{NAME}-unmade"
+    assert run_playbook(playbook, {"embedded_cluster_name": name}, "--check").succeeded().changed == 1
+    assert not labs.exists(name)
+
+
 def test_a_module_refuses_a_bad_name() -> None:
     result = run_module("lab_cluster", {"name": "No Good", "state": "absent"})
     assert result["failed"]
@@ -540,7 +564,7 @@ def test_the_tools_are_there_with_the_manifests(own: Lab) -> None:
     assert kinds == ["CustomResourceDefinition"] * 5
     only = run_module("lab_tools", {"source": str(TOOLS), "groups": ["argo_rollouts"], "manifests_only": True})
     assert only["bin"] == {}
-    assert only["manifests"] == result["manifests"]
+    assert only["manifests"] == {"argo_rollouts": str(folder)}
 
 
 # ---- Going

@@ -5,11 +5,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import pytest
 
 from tests.integration.support import lab_down, own_lab, run_playbook
+
+
+class Row(NamedTuple):
+    """One line of the report."""
+
+    requests: int
+    share: float
+    succeeded: float
+
+
+def shares(output: str, heading: str) -> dict[str, Row]:
+    """The rows below a heading of the report, by version."""
+    part = output.partition(heading)[2].partition("was lost")[0].partition("were lost")[0]
+    rows = re.findall(r"(\d+\.\d+\.\d+) +(\d+) requests, +([\d.]+) % of all, +([\d.]+) % succeeded", part)
+    return {version: Row(int(requests), float(share), float(good)) for version, requests, share, good in rows}
 
 
 @pytest.fixture
@@ -21,18 +38,24 @@ def fresh_lab() -> Iterator[str]:
 
 @pytest.mark.smoke
 def test_the_quickstart_tells_both_stories_and_can_be_run_again(fresh_lab: str) -> None:
-    variables = {"progressive_lab": fresh_lab, "quickstart_pause": 2}
+    variables = {"progressive_lab": fresh_lab, "quickstart_pause": 8}
     first = run_playbook("quickstart", variables).succeeded()
     for part in (
-        "CanaryPauseStep at step 1 (pause)",
-        "passed the gate at step 1",
+        "revision 2 is healthy and stable",
         "Metric:    success-rate",
-        "Condition: result[0] >= 0.95",
-        "Measured:  [0.",
+        "Condition: result[0] >= 0.99",
+        "Measured:  [0.9",
+        "no request was lost",
         "mock-server:2.0.0 is Healthy",
     ):
         assert part in first.output, first.output
+    good, bad = (shares(first.output, part) for part in ("1. The good version", "2. The bad version"))
+    assert good["2.0.0"].succeeded == 100
+    assert good["2.0.0"].requests >= 100
+    assert 94 <= bad["3.0.0"].succeeded <= 96
+    assert bad["3.0.0"].share < 25, "no more than the first weight allows"
 
-    second = run_playbook("quickstart", variables).succeeded()
-    assert "the images are set already" in second.output
-    assert second.changed == 2, "the bad version is tried and undone again, and nothing else changes"
+    second = run_playbook("quickstart", {**variables, "quickstart_bad": "4.0.0"}).succeeded()
+    assert "Metric:    latency-p95" in second.output, "a slow version is caught by the time it takes"
+    assert "revision 4 is healthy and stable" in second.output
+    assert second.changed == 5, "the users come and go, the bad version is tried, aborted and undone; nothing else"

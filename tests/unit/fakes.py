@@ -20,6 +20,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import jsonpatch
+from ansible_collections.progressive.delivery.plugins.module_utils._analysis.samples import Answer, Sample
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.errors import (
     ClusterError,
     Conflict,
@@ -293,10 +294,36 @@ class FakeFeed:
             self._cluster.clock.sleep(max(due, 0.0))
 
 
+class FakePrometheus:
+    """Answers with the number of the arm whose name is in the query; ``faults`` come first, one for each question."""
+
+    def __init__(self, *faults: Exception, **numbers: float) -> None:
+        self.faults = list(faults)
+        self.answers = {arm: Answer("vector", (Sample({}, 0.0, number),)) for arm, number in numbers.items()}
+        self.addresses: list[str] = []
+        self.timeouts: list[float] = []
+        self.asked: list[tuple[str, float | None]] = []
+
+    def at(self, address: str, timeout: float) -> FakePrometheus:
+        self.addresses.append(address)
+        self.timeouts.append(timeout)
+        return self
+
+    def instant(self, query: str, time: float | None = None) -> Answer:
+        self.asked.append((query, time))
+        if self.faults:
+            raise self.faults.pop(0)
+        return next((answer for arm, answer in self.answers.items() if arm in query), Answer("vector"))
+
+    def range(self, query: str, start: float, end: float, step: float) -> Answer:
+        raise AssertionError("requests are counted at one moment")
+
+
 def _key(raw: Tree) -> Key:
     plurals = {
         "Rollout": "rollouts",
         "AnalysisRun": "analysisruns",
+        "Experiment": "experiments",
         "ReplicaSet": "replicasets",
         "Deployment": "deployments",
         "PodTemplate": "podtemplates",

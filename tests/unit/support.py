@@ -343,6 +343,40 @@ def analysis_run(
     return raw
 
 
+def experiment(
+    phase: str = "Running", *changes: Tree, name: str = f"{NAME}-{NEW}-3-1", runs: tuple[str, ...] = ("exp-run",)
+) -> Tree:
+    """The Experiment of step 1, with an analysis for each of these AnalysisRuns."""
+    raw: Tree = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Experiment",
+        "metadata": {
+            "name": name,
+            "namespace": NAMESPACE,
+            "uid": "uid-of-experiment",
+            "resourceVersion": "80",
+            "creationTimestamp": ago(90),
+            "labels": {"rollouts-pod-template-hash": NEW},
+            "ownerReferences": [{"kind": "Rollout", "name": NAME, "uid": UID, "controller": True}],
+        },
+        "spec": {"analyses": [{"name": f"of-{run}"} for run in runs]},
+        "status": {
+            "phase": phase,
+            "templateStatuses": [{"name": "canary", "status": phase, "replicas": 1, "availableReplicas": 1}],
+            "analysisRuns": [{"name": f"of-{run}", "analysisRun": run, "phase": phase} for run in runs],
+        },
+    }
+    for change in changes:
+        raw = merged(raw, change)
+    return raw
+
+
+def experiment_run(name: str = "exp-run", phase: str = "Running", *changes: Tree, **more: Any) -> Tree:
+    """An AnalysisRun that the Experiment owns."""
+    owner = {"kind": "Experiment", "name": f"{NAME}-{NEW}-3-1", "uid": "uid-of-experiment", "controller": True}
+    return analysis_run(name, phase, {"metadata": {"labels": None, "ownerReferences": [owner]}}, *changes, **more)
+
+
 # -- views
 
 

@@ -46,6 +46,7 @@ class Resource:
 
 ROLLOUT = Resource(ARGO, "Rollout", "rollouts")
 ANALYSIS_RUN = Resource(ARGO, "AnalysisRun", "analysisruns")
+EXPERIMENT = Resource(ARGO, "Experiment", "experiments")
 REPLICA_SET = Resource("apps/v1", "ReplicaSet", "replicasets")
 
 # What a workloadRef may name; the controller resolves no other kinds.

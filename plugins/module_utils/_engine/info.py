@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from .._cluster.errors import ClusterError, NotFound
-from .._cluster.resources import ROLLOUT, WORKLOADS, Object
+from .._cluster.resources import EXPERIMENT, ROLLOUT, WORKLOADS, Object
+from .._model.experiment import Experiment
 from .._model.result import rollout_result
 from .._model.rollout import Rollout
 from .._model.workload import Workload
@@ -40,7 +41,10 @@ def read_rollouts(
         query = {key: value for key, value in selectors.items() if value}
         found = patience.call(lambda limit: cluster.list(ROLLOUT, namespace, query, limit))["items"]
     rollouts = sorted((Rollout.parse(item) for item in found), key=lambda item: (item.namespace, item.name))
-    return [rollout_result(rollout, _workload(cluster, patience, rollout)) for rollout in rollouts]
+    return [
+        rollout_result(rollout, _workload(cluster, patience, rollout), _experiment(cluster, patience, rollout))
+        for rollout in rollouts
+    ]
 
 
 def _workload(cluster: ClusterPort, patience: Patience, rollout: Rollout) -> Workload | None:
@@ -55,5 +59,16 @@ def _workload(cluster: ClusterPort, patience: Patience, rollout: Rollout) -> Wor
 
     try:
         return Workload.parse(patience.call(read), ref.kind, ref.api_version)
+    except ClusterError:
+        return None
+
+
+def _experiment(cluster: ClusterPort, patience: Patience, rollout: Rollout) -> Experiment | None:
+    """The Experiment that the rollout waits for; None when there is none or it cannot be read."""
+    name = rollout.current_experiment
+    if not name:
+        return None
+    try:
+        return Experiment.parse(patience.call(lambda limit: cluster.get(EXPERIMENT, rollout.namespace, name, limit)))
     except ClusterError:
         return None

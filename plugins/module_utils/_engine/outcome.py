@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._model.analysis import AnalysisRun
+from .._model.experiment import Experiment
 from .._model.result import rollout_result
 from .._model.waiting import waiting_for
 from .._verbs.plan import Change, Snapshot
@@ -35,6 +36,7 @@ class Outcome:
     change: Change | None = None
     timeline: list[dict[str, Any]] = field(default_factory=list)
     runs: tuple[AnalysisRun, ...] = ()
+    experiment: Experiment | None = None
 
     def as_result(self) -> dict[str, Any]:
         """The keys that every verb returns, also on failure."""
@@ -56,7 +58,7 @@ class Outcome:
         return result
 
     def _rollout(self, snapshot: Snapshot) -> dict[str, Any]:
-        shown = rollout_result(snapshot.rollout, snapshot.workload)
+        shown = rollout_result(snapshot.rollout, snapshot.workload, self.experiment)
         if self.runs:
             shown["analysis"] = [run.as_result() for run in self.runs]
         return shown

@@ -5,15 +5,22 @@
 
 from __future__ import annotations
 
-from .._cluster.errors import ClusterError
-from .._cluster.resources import ANALYSIS_RUN, REPLICA_SET, ROLLOUT, WORKLOADS, Object, Resource
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import TypeVar
+
+from .._cluster.errors import ClusterError, NotFound
+from .._cluster.resources import ANALYSIS_RUN, EXPERIMENT, REPLICA_SET, ROLLOUT, WORKLOADS, Object, Resource
 from .._model.analysis import AnalysisRun
+from .._model.experiment import Experiment
 from .._model.rollout import HASH_LABEL, Rollout
 from .._model.workload import ReplicaSet, Workload
 from .._verbs.plan import Snapshot
 from .outcome import Stop
 from .ports import Clock, ClusterPort
 from .retry import Patience
+
+Made = TypeVar("Made", AnalysisRun, Experiment)
 
 
 class Reader:
@@ -51,12 +58,31 @@ class Reader:
 
     def analysis_runs(self, rollout: Rollout) -> list[AnalysisRun]:
         """The runs that the controller made for the current version, newest first."""
+        found = [AnalysisRun.parse(item) for item in self._of_version(ANALYSIS_RUN, rollout)]
+        return _newest_first([run for run in found if run.owner_uid == rollout.uid])
+
+    def experiments(self, rollout: Rollout) -> list[Experiment]:
+        """Those that the controller made for the current version, newest first, without their runs."""
+        found = [Experiment.parse(item) for item in self._of_version(EXPERIMENT, rollout)]
+        return _newest_first([item for item in found if item.owner_uid == rollout.uid])
+
+    def raw_run(self, name: str) -> Object:
+        """An AnalysisRun by its name."""
+        return self._patience.call(lambda timeout: self._cluster.get(ANALYSIS_RUN, self._namespace, name, timeout))
+
+    def with_runs(self, experiment: Experiment) -> Experiment:
+        """The experiment with those of its AnalysisRuns that are still there."""
+        runs = []
+        for name in experiment.run_names:
+            with suppress(NotFound):
+                runs.append(AnalysisRun.parse(self.raw_run(name)))
+        return experiment.having(runs)
+
+    def _of_version(self, resource: Resource, rollout: Rollout) -> list[Object]:
         query = {"labelSelector": f"{HASH_LABEL}={rollout.current_hash}"}
-        found = self._patience.call(lambda timeout: self._cluster.list(ANALYSIS_RUN, self._namespace, query, timeout))
-        runs = [AnalysisRun.parse(item) for item in found["items"]]
-        # Names end in a counter when several are made within one second, which is all that times tell.
-        mine = [run for run in runs if run.owner_uid == rollout.uid]
-        return sorted(mine, key=lambda run: (run.created, len(run.name), run.name), reverse=True)
+        found = self._patience.call(lambda timeout: self._cluster.list(resource, self._namespace, query, timeout))
+        items: list[Object] = found["items"]
+        return items
 
     def workload_resource(self, rollout: Rollout) -> Resource:
         """The resource that holds the pod template."""
@@ -79,3 +105,8 @@ class Reader:
             return self._patience.call(lambda timeout: self._cluster.get(resource, self._namespace, ref.name, timeout))
         except ClusterError as error:
             raise Stop(error.reason, f"{rollout.label} refers to {ref.kind} {ref.name}: {error}") from error
+
+
+def _newest_first(made: Iterable[Made]) -> list[Made]:
+    # Names end in a counter when several are made within one second, which is all that times tell.
+    return sorted(made, key=lambda item: (item.created, len(item.name), item.name), reverse=True)

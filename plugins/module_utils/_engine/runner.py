@@ -10,9 +10,7 @@ from dataclasses import dataclass, replace
 
 from .._cluster.errors import ClusterError, Conflict, Transient
 from .._cluster.resources import JSON_PATCH, MERGE_PATCH, ROLLOUT, Object
-from .._model.analysis import AnalysisRun
-from .._model.waiting import is_aborted, waiting_for
-from .._verbs.goals import Ended, Reached, View, judge
+from .._verbs.goals import Ended, Reached, Until, View, judge
 from .._verbs.plan import (
     Act,
     Change,
@@ -26,6 +24,7 @@ from .._verbs.plan import (
     Unchanged,
     Verb,
 )
+from .findings import Findings, behind_failure, of_last_try
 from .follower import Follower
 from .outcome import Outcome, Stop
 from .ports import Clock, ClusterPort
@@ -35,7 +34,6 @@ from .timeline import Listener, Timeline
 
 # How often the controller may drop a write before it is taken at its word.
 MOST_LOSSES = 3
-UNHAPPY = ("Failed", "Error", "Inconclusive")
 
 
 @dataclass(frozen=True)
@@ -76,6 +74,7 @@ class Runner:
         self._unsure: Act | None = None
         self._once = ""
         self._losses = 0
+        self._saw_analysis = False
 
     def run(self, verb: Verb) -> Outcome:
         """Never raises a ClusterError or Stop: those become a failed outcome that shows the last state."""
@@ -234,7 +233,7 @@ class Runner:
         while True:
             verdict = judge(verb.goal, self._goal_view())
             if isinstance(verdict, Reached):
-                return self._succeeded(verdict.reason, _join(done, verdict.message))
+                return self._reached(verdict, _join(done, verdict.message), verb)
             if isinstance(verdict, Ended):
                 return self._failed(verdict.reason, _join(done, verdict.message))
             self._pin()
@@ -247,6 +246,8 @@ class Runner:
 
     def _look(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
+        rollout = snapshot.rollout
+        self._saw_analysis |= rollout.updating and bool(rollout.analysis or rollout.current_experiment)
         if self._options.follows:
             self._timeline.record(snapshot.rollout)
 
@@ -273,8 +274,16 @@ class Runner:
     def _succeeded(self, reason: str, message: str) -> Outcome:
         return self._outcome(False, reason, message)
 
+    def _reached(self, goal: Reached, message: str, verb: Verb) -> Outcome:
+        """A wait that led through an analysis shows what it was let through on, for one request more."""
+        found = Findings()
+        if self._saw_analysis and verb.goal.until is not Until.OBSERVED:
+            found = of_last_try(self._reader, self._view().rollout)
+        return replace(self._succeeded(goal.reason, message), runs=found.runs, experiment=found.experiment)
+
     def _failed(self, reason: str, message: str) -> Outcome:
-        runs = self._unhappy_runs()
+        found = Findings() if self._snapshot is None else behind_failure(self._reader, self._snapshot.rollout)
+        runs = found.runs
         if runs and reason in ("aborted", "inconclusive"):
             reason = "analysis_failed" if reason == "aborted" else reason
             message = f"{message}. {runs[0].explain()}"
@@ -283,25 +292,7 @@ class Runner:
         if self._unsure is not None and not self._changed:
             self._changed = True
             message = f"{message}. The connection broke during the write: whether it was done is unknown"
-        return replace(self._outcome(True, reason, message), runs=runs)
-
-    def _unhappy_runs(self) -> tuple[AnalysisRun, ...]:
-        """The analysis that explains a failure; nothing when it cannot be read, the failure stands anyway."""
-        if self._snapshot is None:
-            return ()
-        rollout = self._snapshot.rollout
-        condition = rollout.abort_condition
-        # The controller adds the cause after the revision; an abort by a person has none.
-        by_analysis = condition is not None and ": " in condition.message and is_aborted(rollout)
-        if not by_analysis and waiting_for(rollout, observed=True).state != "inconclusive":
-            return ()
-        try:
-            newest: dict[tuple[str, int | None], AnalysisRun] = {}
-            for run in self._reader.analysis_runs(rollout):
-                newest.setdefault((run.kind, run.step_index), run)
-        except (ClusterError, Stop):
-            return ()
-        return tuple(sorted((run for run in newest.values() if run.phase in UNHAPPY), key=_newest_first, reverse=True))
+        return replace(self._outcome(True, reason, message), runs=runs, experiment=found.experiment)
 
     def _outcome(self, failed: bool, reason: str, message: str) -> Outcome:
         subject = f"Rollout {self._namespace}/{self._name}"
@@ -330,10 +321,6 @@ _NEXT: Mapping[str, str] = {
 def _makes_version(plan: Act) -> bool:
     """Whether the next version is this task's own; every other act is about the version that it found."""
     return any(isinstance(patch, JsonPatch) for patch in plan.patches)
-
-
-def _newest_first(run: AnalysisRun) -> tuple[str, str]:
-    return run.created, run.name
 
 
 def _join(*parts: str) -> str:

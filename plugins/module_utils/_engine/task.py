@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from .._analysis.errors import PrometheusError
+from .._analysis.evidence import Demand
 from .._cluster.errors import ClusterError, Invalid
-from .._model.durations import parse_timeout
+from .._model.durations import parse_span, parse_timeout
 from .._model.errors import InvalidRequest
 from .._verbs.abort import Abort
 from .._verbs.analysis import KINDS
@@ -22,6 +25,7 @@ from .._verbs.set_image import SetImage
 from .._verbs.undo import Undo
 from .._verbs.wait import Wait
 from .analysis import AnalysisWait
+from .census import Census, Connect
 from .clock import SystemClock
 from .info import read_rollouts
 from .outcome import Outcome
@@ -31,6 +35,18 @@ from .timeline import Listener
 
 Params = Mapping[str, Any]
 Result = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a task is run with, beside its arguments."""
+
+    cluster: Callable[[], ClusterPort]
+    check_mode: bool
+    clock: Clock
+    listener: Listener | None
+    prometheus: Connect | None
+
 
 _NAME = re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?")
 
@@ -47,17 +63,19 @@ def run_task(
     check_mode: bool = False,
     clock: Clock | None = None,
     listener: Listener | None = None,
+    prometheus: Connect | None = None,
 ) -> Result:
     """The result of the module of that name, ``failed`` included. Raises nothing that a task can cause.
 
     ``params`` are the module's options with their defaults filled in; ``cluster`` is asked for the
-    connection once the arguments are known to be good.
+    connection once the arguments are known to be good. ``prometheus`` is only needed by who gives min_requests.
     """
+    around = Surroundings(cluster, check_mode, clock or SystemClock(), listener, prometheus)
     try:
-        return _TASKS[module](params, cluster, check_mode, clock or SystemClock(), listener)
+        return _TASKS[module](params, around)
     except InvalidRequest as error:
         return Outcome(False, True, "invalid_request", str(error)).as_result()
-    except ClusterError as error:
+    except (ClusterError, PrometheusError) as error:
         return Outcome(False, True, error.reason, str(error)).as_result()
 
 
@@ -122,61 +140,70 @@ def _check_names(params: Params, *options: str) -> None:
 
 
 def _act(module: str) -> Callable[..., Result]:
-    def task(
-        params: Params,
-        cluster: Callable[[], ClusterPort],
-        check_mode: bool,
-        clock: Clock,
-        listener: Listener | None,
-    ) -> Result:
-        verb, options = make_verb(module, params), _options(params, check_mode)
+    def task(params: Params, around: Surroundings) -> Result:
+        verb, options = make_verb(module, params), _options(params, around.check_mode)
         _check_names(params, "namespace", "name")
-        runner = Runner(cluster(), clock, params["namespace"], params["name"], options, listener)
+        cluster = around.cluster()
+        runner = Runner(cluster, around.clock, params["namespace"], params["name"], options, around.listener)
         return runner.run(verb).as_result()
 
     return task
 
 
-def _analysis(
-    params: Params,
-    cluster: Callable[[], ClusterPort],
-    check_mode: bool,
-    clock: Clock,
-    listener: Listener | None,
-) -> Result:
+def _analysis(params: Params, around: Surroundings) -> Result:
     if params["kind"] not in KINDS:
         raise InvalidRequest("kind", params["kind"], f"use one of {', '.join(KINDS)}")
     if bool(params["analysis_run"]) == bool(params["rollout"]):
         remedy = "give either analysis_run, or rollout with kind"
         raise InvalidRequest("analysis_run", params["analysis_run"], remedy)
     _check_names(params, "namespace", "analysis_run" if params["analysis_run"] else "rollout")
+    census = _census(params, around)
     wait = AnalysisWait(
-        cluster(),
-        clock,
+        around.cluster(),
+        around.clock,
         params["namespace"],
-        _options(params, check_mode),
+        _options(params, around.check_mode),
         run_name=params["analysis_run"] or "",
         rollout=params["rollout"] or "",
         kind=params["kind"],
-        listener=listener,
+        accept_silence=params["accept_silence"],
+        census=census,
+        listener=around.listener,
     )
     return wait.run()
 
 
-def _info(
-    params: Params,
-    cluster: Callable[[], ClusterPort],
-    check_mode: bool,
-    clock: Clock,
-    listener: Listener | None,
-) -> Result:
+def _census(params: Params, around: Surroundings) -> Census | None:
+    demand = Demand.parse(params["min_requests"], params["requests"])
+    if demand is None:
+        return None
+    given = params["prometheus"]
+    if not given["address"] and any(given[option] for option in _CREDENTIALS):
+        remedy = "give the address that these credentials are for; the address in the analysis is somebody else's word"
+        raise InvalidRequest("prometheus.address", given["address"], remedy)
+    assert around.prometheus is not None, "whoever lets a user give min_requests also connects to a Prometheus"
+    census = Census(
+        demand,
+        around.prometheus,
+        address=given["address"] or "",
+        timeout=parse_span("prometheus.timeout", given["timeout"]),
+    )
+    if census.address:
+        census.connect(census.address, census.timeout)  # what cannot work is said before the wait
+    return census
+
+
+_CREDENTIALS = ("headers", "bearer_token", "username", "password")
+
+
+def _info(params: Params, around: Surroundings) -> Result:
     name, selectors = params["name"] or "", params["label_selectors"] or params["field_selectors"]
     if name and selectors:
         raise InvalidRequest("name", name, "leave it out when you select by labels or fields")
     _check_names(params, *(["namespace"] if name or params["namespace"] else []), *(["name"] if name else []))
     labels, fields = tuple(params["label_selectors"] or ()), tuple(params["field_selectors"] or ())
     try:
-        rollouts = read_rollouts(cluster(), clock, params["namespace"], name, labels, fields)
+        rollouts = read_rollouts(around.cluster(), around.clock, params["namespace"], name, labels, fields)
     except Invalid as error:
         raise InvalidRequest("label_selectors or field_selectors", [*labels, *fields], str(error)) from error
     return {"changed": False, "failed": False, "rollouts": rollouts}

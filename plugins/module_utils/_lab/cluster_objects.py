@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a new cluster is furnished with: nodes, the rights of KWOK; and when it is fit for use."""
+"""What a new cluster is furnished with: nodes, the rights of KWOK and of the lab's other programs; and when it is fit
+for use."""
 
 from __future__ import annotations
 
@@ -14,6 +15,15 @@ from .api import Api
 from .errors import LabError
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+
+_RBAC_GROUP = "rbac.authorization.k8s.io"
+
+# Programs of ours that look at the cluster and change nothing: ServiceAccount in kube-system -> what it reads, by
+# API group.
+READERS = {
+    "pod-simulator": {"": ["pods"]},
+    "prometheus": {"": ["pods", "services"], "discovery.k8s.io": ["endpointslices"]},
+}
 
 
 def node(name: str, kubernetes: str, control_plane: bool = False) -> dict[str, Any]:
@@ -77,15 +87,29 @@ def kwok_role() -> dict[str, Any]:
 
 
 def kwok_binding() -> dict[str, Any]:
-    group = "rbac.authorization.k8s.io"
-    return _rbac("ClusterRoleBinding", "lab:kwok") | {
-        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": "lab:kwok"},
-        "subjects": [{"apiGroup": group, "kind": "User", "name": "lab:kwok"}],
+    return _binding("lab:kwok", {"apiGroup": _RBAC_GROUP, "kind": "User", "name": "lab:kwok"})
+
+
+def reader_role(name: str) -> dict[str, Any]:
+    """What the program of that name in READERS may do."""
+    rules = [_rule(group, resources, ["get", "list", "watch"]) for group, resources in READERS[name].items()]
+    return _rbac("ClusterRole", f"lab:{name}") | {"rules": rules}
+
+
+def reader_binding(name: str) -> dict[str, Any]:
+    return _binding(f"lab:{name}", {"kind": "ServiceAccount", "namespace": "kube-system", "name": name})
+
+
+def _binding(role: str, subject: dict[str, str]) -> dict[str, Any]:
+    """A ClusterRoleBinding with the name of its role."""
+    return _rbac("ClusterRoleBinding", role) | {
+        "roleRef": {"apiGroup": _RBAC_GROUP, "kind": "ClusterRole", "name": role},
+        "subjects": [subject],
     }
 
 
 def _rbac(kind: str, name: str) -> dict[str, Any]:
-    return {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "metadata": {"name": name}}
+    return {"apiVersion": f"{_RBAC_GROUP}/v1", "kind": kind, "metadata": {"name": name}}
 
 
 def _rule(group: str, resources: list[str], verbs: list[str]) -> dict[str, Any]:
@@ -94,9 +118,21 @@ def _rule(group: str, resources: list[str], verbs: list[str]) -> dict[str, Any]:
 
 def allow_kwok(api: Api) -> None:
     """Give KWOK its rights; without effect where it has them."""
-    base = "/apis/rbac.authorization.k8s.io/v1"
-    api.create(f"{base}/clusterroles", kwok_role())
-    api.create(f"{base}/clusterrolebindings", kwok_binding())
+    _grant(api, kwok_role(), kwok_binding())
+
+
+def allow_readers(api: Api) -> None:
+    """Give the programs in READERS an account with its rights; without effect where they have them."""
+    for name in READERS:
+        account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}}
+        api.create("/api/v1/namespaces/kube-system/serviceaccounts", account)
+        _grant(api, reader_role(name), reader_binding(name))
+
+
+def _grant(api: Api, role: dict[str, Any], binding: dict[str, Any]) -> None:
+    base = f"/apis/{_RBAC_GROUP}/v1"
+    api.create(f"{base}/clusterroles", role)
+    api.create(f"{base}/clusterrolebindings", binding)
 
 
 def ensure_nodes(api: Api, wanted: list[dict[str, Any]]) -> list[str]:

@@ -251,6 +251,8 @@ def _prometheus(paths: LabPaths, ports: Mapping[str, int]) -> tuple[str, ...]:
             "web.listen-address": f"127.0.0.1:{ports['prometheus']}",
             # So that a role which adds a scrape job can have it read: POST /-/reload.
             "web.enable-lifecycle": True,
+            # How long a new target waits at most before it is scraped, beside the seconds that discovery may take.
+            "scrape.discovery-reload-interval": "1s",
             "log.level": "warn",
         }
     )

@@ -30,6 +30,7 @@ class ProcessRequest:
     ready_url: str = ""
     ready_tcp: str = ""
     timeout: float = 60.0
+    revive: bool = True
 
     @classmethod
     def from_arguments(cls, arguments: Mapping[str, Any]) -> ProcessRequest:
@@ -43,6 +44,7 @@ class ProcessRequest:
             ready_url=arguments["ready_url"] or "",
             ready_tcp=arguments["ready_tcp"] or "",
             timeout=arguments["ready_timeout"],
+            revive=arguments["revive"],
         )
 
 
@@ -68,16 +70,18 @@ def wanted_process(request: ProcessRequest, lab: Lab) -> Process:
         environment={key: with_ports(value, lab.ports) for key, value in request.environment.items()},
         ready_url=with_ports(ready, lab.ports),
         log=str(lab.paths.log(request.name)),
+        revive=request.revive,
     )
 
 
 def apply(lab: Lab, request: ProcessRequest, check_mode: bool = False) -> dict[str, Any]:
-    """Do it; return `changed`, `process` (its record) and `ports`."""
+    """Do it; return `changed`, `process` (its record), `running` and `ports`."""
     changed = _stop(lab, request, check_mode) if request.state == "stopped" else _start(lab, request, check_mode)
     known = lab.processes.get(request.name)
     return {
         "changed": changed,
         "process": known.record() if known else {},
+        "running": known is not None and known.running,
         "ports": {name: lab.ports[name] for name in request.ports if name in lab.ports},
     }
 

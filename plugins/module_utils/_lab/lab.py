@@ -254,6 +254,7 @@ def _bring_up(lab: Lab, wish: Wish, stale: set[str]) -> Outcome:
         launched += revived
         if launched or added:
             cluster_objects.wait_schedulable(api, wish.timeout)
+        cluster_objects.allow_readers(api)
     return Outcome(
         started=[name for name in launched if name not in before],
         restarted=[name for name in launched if name in before],
@@ -263,8 +264,9 @@ def _bring_up(lab: Lab, wish: Wish, stale: set[str]) -> Outcome:
 
 
 def _extras(lab: Lab) -> list[Process]:
-    """What others have added with `ensure` and not stopped since."""
-    return [process for name, process in lab.processes.items() if name not in control_plane.TOOLS and process.wanted]
+    """What others have added with `ensure`, not stopped since, and what has not ended as it was meant to."""
+    added = [process for name, process in lab.processes.items() if name not in control_plane.TOOLS]
+    return [process for process in added if process.wanted and (process.revive or process.running)]
 
 
 def _revive_extras(lab: Lab, timeout: float) -> tuple[list[str], list[str]]:

@@ -17,6 +17,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,11 +73,14 @@ class Server:
         tls = ssl.create_default_context(cadata=authority)
         return cls(address.hostname or "", address.port or 443, tls, user["token"])
 
-    def get(self, path: str, query: Mapping[str, str | int]) -> http.client.HTTPResponse:
-        connection = http.client.HTTPSConnection(self.host, self.port, context=self.tls, timeout=_SILENCE)
+    @contextmanager
+    def get(self, path: str, query: Mapping[str, str | int]) -> Iterator[http.client.HTTPResponse]:
         headers = {"Accept": "application/json", "Connection": "close", "Authorization": f"Bearer {self.token}"}
-        connection.request("GET", f"{path}?{urlencode(query)}", headers=headers)
-        return connection.getresponse()
+        connection = http.client.HTTPSConnection(self.host, self.port, context=self.tls, timeout=_SILENCE)
+        with closing(connection):
+            connection.request("GET", f"{path}?{urlencode(query)}", headers=headers)
+            with connection.getresponse() as response:
+                yield response
 
 
 class Mirror:
@@ -108,7 +112,7 @@ class Mirror:
         return time.monotonic() - self._heard
 
     def objects(self, kind: Kind) -> list[Object]:
-        """The objects of a kind, by namespace and name; not to be modified."""
+        """The objects of a kind, by namespace and name, without apiVersion and kind; not to be modified."""
         with self._lock:
             known = self._objects[kind]
             return [known[key] for key in sorted(known)]
@@ -121,8 +125,8 @@ class Mirror:
                     failures = 0
             except (OSError, http.client.HTTPException, ValueError, LookupError, LabError):
                 # Down, restarting, or too old a version: all are healed by another list.
-                time.sleep(_PAUSES[min(failures, len(_PAUSES) - 1)])
                 failures += 1
+            time.sleep(_PAUSES[min(failures, len(_PAUSES) - 1)])
 
     def _list(self, kind: Kind) -> str:
         """Take over the whole list; return the version to watch from."""
@@ -133,7 +137,7 @@ class Mirror:
             if response.status != 200:
                 raise LabError(f"GET {kind.path} is answered with {response.status}")
             answer = json.load(response)
-        self._take(kind, {_key(found): found for found in answer["items"]})
+        self._take(kind, {_key(found): _bare(found) for found in answer["items"] or []})
         version: str = answer["metadata"]["resourceVersion"]
         return version
 
@@ -166,10 +170,15 @@ class Mirror:
             if event["type"] == "DELETED":
                 self._objects[kind].pop(_key(found), None)
             else:
-                self._objects[kind][_key(found)] = found
+                self._objects[kind][_key(found)] = _bare(found)
         self._changed()
 
 
 def _key(found: Object) -> str:
     metadata = found["metadata"]
     return f"{metadata.get('namespace', '')}/{metadata['name']}"
+
+
+def _bare(found: Object) -> Object:
+    """The same from a list, which does not repeat these for each item of a built-in kind, as from a watch."""
+    return {key: value for key, value in found.items() if key not in ("apiVersion", "kind")}

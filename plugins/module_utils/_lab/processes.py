@@ -45,7 +45,8 @@ class Process:
     `environment` comes on top of a minimal one (PATH, HOME). `ready_url` is an http(s) address that
     answers 2xx when ready, `tcp://host:port` for something that only accepts connections, or empty.
     `pid` and `start_time` (clock ticks since boot) are 0 before the first start. `wanted` is False
-    after a deliberate stop: then no converge starts it again.
+    after a deliberate stop: then no converge starts it again. Neither does one where `revive` is False:
+    that is meant to end by itself.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Process:
     pid: int = 0
     start_time: int = 0
     wanted: bool = True
+    revive: bool = True
 
     @classmethod
     def from_record(cls, name: str, record: Mapping[str, Any]) -> Process:

@@ -5,22 +5,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from .phase import COMPLETED_ANALYSIS
+from .silence import is_json, says_nothing
 
-# The label ``rollout-type`` of a run, and the word that our results use.
+# The label ``rollout-type`` of a run, or without it the kind of its owner, and the word that our results use.
 KINDS: Mapping[str, str] = {
     "Step": "step",
     "Background": "background",
     "PrePromotion": "pre_promotion",
     "PostPromotion": "post_promotion",
+    "Experiment": "experiment",
 }
 TERMINATED_MESSAGE = "Run Terminated"
 SUCCESSFUL = "Successful"
-_UNHAPPY = ("Failed", "Error", "Inconclusive")
+UNHAPPY = ("Failed", "Error", "Inconclusive")
+# What ``AnalysisRun.evidence`` can be.
+MEASURED, SILENT = "measured", "silent"
+# Providers that judge by themselves and mostly store no value.
+_JUDGES = frozenset({"job", "plugin"})
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,37 @@ class Metric:
         return tuple(item.value or item.message for item in self.measurements)
 
     @property
+    def deciding(self) -> tuple[Measurement, ...]:
+        """The kept measurements that a success of this metric rests on.
+
+        Those that were successful, with a consecutiveSuccessLimit only the last of them; if there is none, those
+        that the limits forgave. Errors measured nothing.
+        """
+        good = tuple(item for item in self.measurements if item.phase == SUCCESSFUL)
+        if not good:
+            return tuple(item for item in self.measurements if item.phase in ("Failed", "Inconclusive"))
+        limit = str(self.limits.get("consecutive_success_limit", ""))
+        return good[-int(limit) :] if limit.isdecimal() else good
+
+    @property
+    def silent(self) -> bool:
+        """Whether a success of this metric rests on no value at all."""
+        return all(self.is_silence(item) for item in self.deciding)
+
+    @property
+    def tells(self) -> bool:
+        """Whether any measurement says something."""
+        return any(item.phase != "Error" and not self.is_silence(item) for item in self.measurements)
+
+    def is_silence(self, item: Measurement) -> bool:
+        """Whether the measurement says nothing of the version, however the controller judged it."""
+        if self.provider == "web" and not is_json(item.value):
+            return bool(self.condition)
+        if self.provider == "web" and not self.condition:
+            return False  # that it answers is what was asked
+        return says_nothing(item.value) and not (self.provider in _JUDGES and not item.value)
+
+    @property
     def condition(self) -> str:
         """The conditions as they are written in the template."""
         named = (("successCondition", self.success_condition), ("failureCondition", self.failure_condition))
@@ -77,20 +115,21 @@ class AnalysisRun:
     terminate: bool
     started: str
     completed_at: str
+    prometheus_address: str
     metrics: tuple[Metric, ...]
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any]) -> AnalysisRun:
-        """The view of an ``argoproj.io/v1alpha1`` AnalysisRun; ``kind`` is standalone without a rollout."""
+        """The view of an ``argoproj.io/v1alpha1`` AnalysisRun; ``kind`` is standalone for one that nobody owns."""
         meta, spec, status = raw.get("metadata") or {}, raw.get("spec") or {}, raw.get("status") or {}
         labels = meta.get("labels") or {}
-        index = labels.get("step-index", "")
+        index, owner = labels.get("step-index", ""), controller_of(meta)
         return cls(
             name=meta.get("name", ""),
             namespace=meta.get("namespace", ""),
-            kind=KINDS.get(labels.get("rollout-type", ""), "standalone"),
+            kind=KINDS.get(labels.get("rollout-type", "") or owner.get("kind", ""), "standalone"),
             pod_hash=labels.get("rollouts-pod-template-hash", ""),
-            owner_uid=next((o.get("uid", "") for o in meta.get("ownerReferences") or () if o.get("controller")), ""),
+            owner_uid=owner.get("uid", ""),
             step_index=int(index) if index.isdecimal() else None,
             created=meta.get("creationTimestamp") or "",
             phase=status.get("phase") or "",
@@ -98,6 +137,7 @@ class AnalysisRun:
             terminate=bool(spec.get("terminate")),
             started=status.get("startedAt") or "",
             completed_at=status.get("completedAt") or "",
+            prometheus_address=_prometheus_address(spec),
             metrics=_metrics(spec, status),
         )
 
@@ -118,7 +158,33 @@ class AnalysisRun:
     def culprit(self) -> Metric | None:
         """The metric that decided an unhappy run, dry-run metrics aside."""
         judged = [metric for metric in self.metrics if not metric.dry_run]
-        return next((metric for phase in _UNHAPPY for metric in judged if metric.phase == phase), None)
+        return next((metric for phase in UNHAPPY for metric in judged if metric.phase == phase), None)
+
+    @property
+    def ended_at(self) -> str:
+        """When it was completed, or else when it measured last; empty before that."""
+        finished = (item.finished for metric in self.metrics for item in metric.measurements)
+        return self.completed_at or max(finished, default="")
+
+    @property
+    def silent_metrics(self) -> tuple[Metric, ...]:
+        """The metrics for which a success of the run would rest on nothing; all of them if all are dry runs."""
+        judged = [metric for metric in self.metrics if not metric.dry_run]
+        return tuple(metric for metric in judged if metric.silent) if judged else self.metrics
+
+    @property
+    def evidence(self) -> str | None:
+        """Whether values stand behind the phase: ``measured`` or ``silent``; None before the first measurement.
+
+        A success needs them of each metric that is judged. Anything else ends a run early, so one is enough.
+        """
+        if not self.completed and not any(metric.measurements for metric in self.metrics):
+            return None
+        if self.phase == SUCCESSFUL:
+            silent = bool(self.silent_metrics)
+        else:
+            silent = not any(metric.tells for metric in self.metrics)
+        return SILENT if silent else MEASURED
 
     def explain(self) -> str:
         """Which metric, which values and which condition decided the run; one clause."""
@@ -141,8 +207,27 @@ class AnalysisRun:
             "step": self.step_index,
             "started_at": self.started,
             "completed_at": self.completed_at,
+            "evidence": self.evidence,
             "metrics": [_metric_result(metric) for metric in self.metrics],
         }
+
+
+def controller_of(meta: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The ownerReference of the object that made this one; empty without one."""
+    return next((owner for owner in meta.get("ownerReferences") or () if owner.get("controller")), {})
+
+
+def _prometheus_address(spec: Mapping[str, Any]) -> str:
+    """Where the run's first Prometheus metric asks; empty if it leaves that to the controller, or to a Secret."""
+    providers = ((metric.get("provider") or {}).get("prometheus") or {} for metric in spec.get("metrics") or ())
+    address = next((str(found["address"]) for found in providers if found.get("address")), "")
+    args = {item.get("name"): item.get("value") for item in spec.get("args") or ()}
+
+    def value(match: re.Match[str]) -> str:
+        return str(args.get(match[1]) or match[0])
+
+    resolved = re.sub(r"\{\{\s*args\.([^{}\s]+)\s*\}\}", value, address)
+    return "" if "{{" in resolved else resolved
 
 
 def _metrics(spec: Mapping[str, Any], status: Mapping[str, Any]) -> tuple[Metric, ...]:

@@ -72,6 +72,14 @@ def parse_timeout(option: str, value: object) -> float:
     return seconds
 
 
+def parse_span(option: str, value: object) -> float:
+    """As ``parse_timeout``, but more than 0."""
+    seconds = parse_timeout(option, value)
+    if seconds == 0:
+        raise InvalidRequest(option, value, "give more than 0 seconds")
+    return seconds
+
+
 def format_seconds(seconds: float) -> str:
     """A duration for people: ``45s``, ``5m``, ``1h30m``, ``0.5s``."""
     if seconds < 60:

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from .experiment import Experiment, unread
 from .phase import PAUSED, rollout_phase
 from .rollout import BLUE_GREEN, CANARY, Rollout
 from .timestamps import format_time
 from .workload import Workload
 
 
-def rollout_result(rollout: Rollout, workload: Workload | None = None) -> dict[str, Any]:
+def rollout_result(
+    rollout: Rollout, workload: Workload | None = None, experiment: Experiment | None = None
+) -> dict[str, Any]:
     """Argo Rollouts' own terms, one level deep; numbers are numbers, times are RFC 3339 in UTC.
 
-    Without ``workload`` the images of a rollout with a workloadRef stay empty.
+    Without ``workload`` the images of a rollout with a workloadRef stay empty; without ``experiment`` only the name
+    of the current one is told. ``evidence`` is null where the AnalysisRun itself was not read.
     """
     phase, message = rollout_phase(rollout)
     step = rollout.current_step
@@ -41,9 +45,10 @@ def rollout_result(rollout: Rollout, workload: Workload | None = None) -> dict[s
         "stable_hash": rollout.stable_hash,
         "current_hash": rollout.current_hash,
         "analysis": [
-            {"kind": run.kind, "name": run.name, "phase": run.phase, "message": run.message} for run in rollout.analysis
+            {"kind": run.kind, "name": run.name, "phase": run.phase, "message": run.message, "evidence": None}
+            for run in rollout.analysis
         ],
-        "experiment": (rollout.status.get(CANARY) or {}).get("currentExperiment") or None,
+        "experiment": _experiment(rollout, experiment),
         "traffic": _traffic(rollout),
     }
 
@@ -66,6 +71,12 @@ def _paused(rollout: Rollout, phase: str) -> dict[str, Any] | None:
         "until": format_time(until),
         "manual": until is None,
     }
+
+
+def _experiment(rollout: Rollout, experiment: Experiment | None) -> dict[str, Any] | None:
+    if experiment is not None:
+        return experiment.as_result()
+    return unread(rollout.current_experiment) if rollout.current_experiment else None
 
 
 def _traffic(rollout: Rollout) -> dict[str, Any] | None:

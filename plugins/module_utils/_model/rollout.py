@@ -21,7 +21,8 @@ HASH_LABEL = "rollouts-pod-template-hash"
 
 CANARY_PAUSE = "CanaryPauseStep"
 BLUE_GREEN_PAUSE = "BlueGreenPause"
-INCONCLUSIVE_PAUSES = frozenset({"InconclusiveAnalysisRun", "InconclusiveExperiment"})
+INCONCLUSIVE_EXPERIMENT = "InconclusiveExperiment"
+INCONCLUSIVE_PAUSES = frozenset({"InconclusiveAnalysisRun", INCONCLUSIVE_EXPERIMENT})
 
 ABORTED_REASON = "RolloutAborted"
 DEADLINE_REASON = "ProgressDeadlineExceeded"
@@ -167,6 +168,11 @@ class Rollout:
     def traffic_routed(self) -> bool:
         """Whether a traffic router, not the number of pods, sets the weight."""
         return self.strategy == CANARY and self.strategy_spec.get("trafficRouting") is not None
+
+    @property
+    def current_experiment(self) -> str:
+        """The name of the Experiment that the current step waits for; empty when there is none."""
+        return (self.status.get(CANARY) or {}).get("currentExperiment") or ""
 
     @property
     def max_weight(self) -> int:

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from .phase import DEGRADED, HEALTHY, PAUSED, is_unpausing, rollout_phase
 from .rollout import INCONCLUSIVE_PAUSES, INVALID_SPEC, Rollout
-from .steps import ANALYSIS
+from .steps import ANALYSIS, EXPERIMENT
 from .timestamps import format_time
 
 # The states of ``Waiting.state``.
@@ -89,8 +89,8 @@ def _paused(rollout: Rollout) -> Waiting | None:
 
 def _progressing(rollout: Rollout, message: str) -> Waiting:
     step = rollout.current_step
-    if rollout.updating and step is not None and step.kind == ANALYSIS:
-        return Waiting(ANALYSING, f"the analysis{_where(rollout)}")
+    if rollout.updating and step is not None and step.kind in (ANALYSIS, EXPERIMENT):
+        return Waiting(ANALYSING, f"the {step.kind}{_where(rollout)}")
     return Waiting(PODS, message)
 
 

@@ -8,22 +8,35 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.progressive.delivery.plugins.module_utils._analysis.errors import (
+    PrometheusError,
+    QueryError,
+    TimedOut,
+    Unauthorized,
+    Unreachable,
+)
+from ansible_collections.progressive.delivery.plugins.module_utils._analysis.evidence import Demand
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.errors import Forbidden, Transient
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.events import Broken, Interrupted
 from ansible_collections.progressive.delivery.plugins.module_utils._engine.analysis import AnalysisWait
+from ansible_collections.progressive.delivery.plugins.module_utils._engine.census import Census
 from ansible_collections.progressive.delivery.plugins.module_utils._engine.runner import Options
 
-from tests.unit.fakes import FakeCluster, Key, notes
+from tests.unit.fakes import FakeCluster, FakePrometheus, Key, notes
 from tests.unit.support import (
     ANALYSIS_STEP,
     LABEL,
     NAME,
     NAMESPACE,
     NOT_OBSERVED,
+    NOW,
     Tree,
     aborted,
+    ago,
     analysis_run,
     canary,
+    experiment,
+    experiment_run,
     paused,
     pods_of,
     updating,
@@ -247,3 +260,193 @@ def test_the_listener_hears_every_entry() -> None:
     cluster.later(3, measured("Successful", "[1]"), RUN)
     result = wait(cluster, listener=heard.append)
     assert heard == result["timeline"] != []
+
+
+# -- an Experiment
+
+STEPS: Tree = {"spec": {"strategy": {"canary": {"steps": [{"setWeight": 20}, {"experiment": {}}, {"pause": {}}]}}}}
+EXPERIMENT: Key = ("experiments", "exp")
+EXPERIMENT_RUN: Key = ("analysisruns", "exp-run")
+ON_IT: Tree = {"status": {"canary": {"currentExperiment": "exp"}}}
+
+
+def experiment_status(phase: str) -> Tree:
+    """What the controller writes into the Experiment."""
+    return {"status": experiment(phase)["status"]}
+
+
+def run_status(phase: str, *values: str) -> Tree:
+    return {"status": experiment_run("exp-run", phase, values=values)["status"]}
+
+
+def test_an_experiment_is_followed_and_then_its_runs() -> None:
+    started = experiment("Pending", {"status": {"analysisRuns": None}}, name="exp")
+    cluster = FakeCluster(updating(1, STEPS), started, experiment_run())
+    cluster.later(2, updating(1, STEPS, ON_IT))
+    cluster.later(5, experiment_status("Running"), EXPERIMENT)
+    cluster.later(20, experiment_status("Successful"), EXPERIMENT)
+    cluster.later(21, run_status("Successful", "[0.99]"), EXPERIMENT_RUN)
+    result = wait(cluster, kind="experiment")
+    assert (result["failed"], result["reason"]) == (False, "successful")
+    assert result["msg"] == f"Experiment {NAMESPACE}/exp is Successful: success-rate measured [0.99]"
+    assert cluster.clock.elapsed == pytest.approx(21)
+    assert notes(result, "experiment") == [
+        "exp is Pending",
+        "exp is Running",
+        "analysis of-exp-run of exp is Running",
+        "exp is Successful",
+        "analysis of-exp-run of exp is Successful",
+    ]
+    shown = result["rollout"]["experiment"]
+    assert (shown["phase"], [run["name"] for run in shown["analysis"]]) == ("Successful", ["exp-run"])
+    assert (result["analysis"]["name"], result["analysis"]["kind"]) == ("exp-run", "experiment")
+    assert cluster.feeds_open == 0
+
+
+def test_an_experiment_that_is_through_is_read_once() -> None:
+    cluster = FakeCluster(
+        canary(STEPS), experiment("Successful", name="exp"), experiment_run("exp-run", "Successful", values=("[1]",))
+    )
+    assert wait(cluster, kind="experiment")["reason"] == "successful"
+    assert cluster.asked == [
+        "get rollouts/shop",
+        "list experiments",
+        "get experiments/exp",
+        "get analysisruns/exp-run",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("phase", "run", "message"),
+    [
+        ("Running", "Running", "Experiment prod/exp is Running"),
+        ("", "Running", "Experiment prod/exp is not started"),
+        ("Successful", "Running", "AnalysisRun prod/exp-run is Running"),
+    ],
+)
+def test_without_a_wait_an_experiment_on_its_way_is_told(phase: str, run: str, message: str) -> None:
+    cluster = FakeCluster(updating(1, STEPS, ON_IT), experiment(phase, name="exp"), experiment_run("exp-run", run))
+    result = wait(cluster, kind="experiment", wait=False)
+    assert (result["failed"], result["reason"], result["msg"]) == (False, "running", message)
+
+
+def test_an_experiment_without_runs() -> None:
+    cluster = FakeCluster(canary(STEPS), experiment("Successful", name="exp", runs=()))
+    result = wait(cluster, kind="experiment")
+    assert (result["failed"], result["reason"], result["analysis"]) == (True, "insufficient", None)
+
+
+def test_of_several_runs_the_one_that_is_not_good_is_shown() -> None:
+    runs = [experiment_run(name, "Successful", values=(value,)) for name, value in (("a", "[1]"), ("b", "[]"))]
+    cluster = FakeCluster(canary(STEPS), experiment("Successful", name="exp", runs=("a", "b")), *runs)
+    result = wait(cluster, kind="experiment")
+    assert (result["reason"], result["analysis"]["name"]) == ("insufficient", "b")
+    assert wait(cluster, kind="experiment", accept_silence=["success-rate"])["reason"] == "successful"
+
+
+def test_an_experiment_at_the_deadline() -> None:
+    cluster = FakeCluster(updating(1, STEPS, ON_IT), experiment("Running", name="exp"), experiment_run())
+    result = wait(cluster, kind="experiment", timeout=30)
+    assert (result["failed"], result["reason"]) == (True, "timeout")
+    assert result["msg"] == "Experiment prod/exp is still Running after 30s; give it more time with wait_timeout"
+
+
+# -- the requests behind a success
+
+SUCCESSFUL = analysis_run(
+    "run",
+    "Successful",
+    {
+        "spec": {"metrics": [{"name": "success-rate", "provider": {"prometheus": {"address": "http://prom.test"}}}]},
+        "status": {"startedAt": ago(165), "completedAt": ago(100)},
+    },
+    values=("[1]",),
+)
+DEMAND = Demand(100, {"canary": "canary[$window]", "stable": "stable[$window]"})
+
+
+def counted(prometheus: FakePrometheus, run: Tree = SUCCESSFUL, address: str = "", **options: Any) -> Tree:
+    cluster = FakeCluster(run)
+    result = wait(cluster, run_name="run", census=Census(DEMAND, prometheus.at, address, 10.0), **options)
+    return {**result, "seconds": cluster.clock.elapsed}
+
+
+def test_enough_requests_are_a_success_that_shows_them() -> None:
+    prometheus = FakePrometheus(canary=100.0, stable=400.5)
+    result = counted(prometheus)
+    assert (result["failed"], result["reason"]) == (False, "successful")
+    assert result["analysis"]["requests"] == {"canary": 100.0, "stable": 400.5}
+    end = NOW.timestamp() - 100
+    assert prometheus.asked == [("canary[65s]", end), ("stable[65s]", end)]
+    assert set(prometheus.addresses) == {"http://prom.test"}
+    assert set(prometheus.timeouts) == {10.0}
+
+
+def test_too_few_requests_are_no_success() -> None:
+    result = counted(FakePrometheus(canary=99.0, stable=400.0))
+    assert (result["failed"], result["reason"]) == (True, "insufficient")
+    assert result["msg"].startswith(
+        f"{RUN_LABEL} is Successful: success-rate measured [1], but in 65s canary had 99 requests, "
+        "and 100 requests are needed. Send more traffic"
+    )
+    assert result["analysis"]["requests"] == {"canary": 99.0, "stable": 400.0}
+
+
+def test_what_has_no_number_is_null() -> None:
+    assert counted(FakePrometheus(stable=400.0))["analysis"]["requests"] == {"canary": None, "stable": 400.0}
+
+
+def test_an_address_of_ones_own_comes_first() -> None:
+    prometheus = FakePrometheus(canary=100.0, stable=400.0)
+    counted(prometheus, address="http://own.test")
+    assert set(prometheus.addresses) == {"http://own.test"}
+
+
+def test_without_any_address_it_says_what_to_give() -> None:
+    result = counted(FakePrometheus(), analysis_run("run", "Successful", values=("[1]",)))
+    assert (result["failed"], result["reason"], result["analysis"]["requests"]) == (True, "invalid_request", None)
+    assert "give prometheus with its address" in result["msg"]
+
+
+def test_nothing_is_counted_without_a_success() -> None:
+    prometheus = FakePrometheus()
+    result = counted(prometheus, analysis_run("run", "Failed", values=("[0]",)))
+    assert (result["reason"], result["analysis"]["requests"], prometheus.asked) == ("analysis_failed", None, [])
+
+
+def test_an_outage_of_prometheus_is_survived() -> None:
+    prometheus = FakePrometheus(Unreachable("refused"), TimedOut("too slow"), canary=100.0, stable=100.0)
+    result = counted(prometheus)
+    assert result["reason"] == "successful"
+    assert notes(result, "unreachable") == ["refused; trying again", "too slow; trying again"]
+
+
+def test_requests_that_cannot_be_counted_by_the_deadline_are_no_evidence() -> None:
+    result = counted(FakePrometheus(*[Unreachable("refused")] * 100), timeout=20)
+    assert (result["failed"], result["reason"]) == (True, "insufficient")
+    assert "the requests of arm canary could not be counted: refused" in result["msg"]
+    assert 10 < result["seconds"] <= 20
+
+
+def test_without_a_wait_it_is_asked_once() -> None:
+    prometheus = FakePrometheus(Unreachable("refused"), canary=100.0, stable=100.0)
+    result = counted(prometheus, wait=False)
+    assert (result["failed"], result["reason"], len(prometheus.asked)) == (True, "insufficient", 1)
+    assert notes(result, "unreachable") == []
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [(QueryError("bad_data", "parse error"), "bad_query"), (Unauthorized("401"), "unauthorized")],
+)
+def test_what_another_try_does_not_heal_ends_the_wait(error: PrometheusError, reason: str) -> None:
+    prometheus = FakePrometheus(error)
+    result = counted(prometheus)
+    assert (result["failed"], result["reason"], len(prometheus.asked)) == (True, reason, 1)
+    assert f"the requests of arm canary (canary[65s]) cannot be counted: {error}" in result["msg"]
+
+
+def test_a_question_never_outlasts_the_deadline() -> None:
+    prometheus = FakePrometheus(canary=100.0, stable=100.0)
+    counted(prometheus, timeout=3)
+    assert max(prometheus.timeouts) <= 3

@@ -14,7 +14,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils._cluster.erro
 from ansible_collections.progressive.delivery.plugins.module_utils._engine.info import read_rollouts
 
 from tests.unit.fakes import FakeCluster
-from tests.unit.support import NAME, NAMESPACE, WORKLOAD_REF, Tree, canary, deployment
+from tests.unit.support import NAME, NAMESPACE, WORKLOAD_REF, Tree, canary, deployment, experiment, updating
 
 
 def named(name: str, namespace: str = NAMESPACE) -> Tree:
@@ -26,6 +26,15 @@ def test_one_rollout_by_its_name() -> None:
     (found,) = read_rollouts(cluster, cluster.clock, NAMESPACE, NAME)
     assert (found["name"], found["phase"], found["images"]) == (NAME, "Healthy", {"app": "shop:2"})
     assert cluster.asked == ["get rollouts/shop"]
+
+
+@pytest.mark.parametrize(("there", "phase"), [(True, "Running"), (False, None)], ids=["read", "gone"])
+def test_the_experiment_of_the_current_step(there: bool, phase: str | None) -> None:
+    rollout = updating(1, {"status": {"canary": {"currentExperiment": "exp"}}})
+    cluster = FakeCluster(rollout, *([experiment(name="exp")] if there else []))
+    (found,) = read_rollouts(cluster, cluster.clock, NAMESPACE, NAME)
+    assert (found["experiment"]["name"], found["experiment"]["phase"]) == ("exp", phase)
+    assert cluster.asked == ["get rollouts/shop", "get experiments/exp"]
 
 
 def test_a_name_that_is_not_there_is_an_empty_list() -> None:

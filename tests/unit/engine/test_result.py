@@ -146,10 +146,11 @@ def test_the_runs_that_explain_a_failure_take_the_place_of_the_names() -> None:
     named = updating(2, {"status": {"canary": {"currentStepAnalysisRunStatus": {"name": "a", "status": "Failed"}}}})
     run = AnalysisRun.parse(analysis_run("a", "Failed", values=("[0]",)))
     plain = Outcome(False, True, "aborted", "text", snapshot=snapshot(named)).as_result()
-    assert plain["rollout"]["analysis"] == [{"kind": "step", "name": "a", "phase": "Failed", "message": ""}]
+    (ref,) = plain["rollout"]["analysis"]
+    assert ref == {"kind": "step", "name": "a", "phase": "Failed", "message": "", "evidence": None}
     told = Outcome(False, True, "aborted", "text", snapshot=snapshot(named), runs=(run,)).as_result()
     assert told["rollout"]["analysis"] == [run.as_result()]
-    assert plain["rollout"]["analysis"][0].items() <= told["rollout"]["analysis"][0].items()
+    assert ref.keys() <= told["rollout"]["analysis"][0].keys()
 
 
 def test_a_stop_carries_its_word() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.progressive.delivery.plugins.module_utils._analysis.errors import BadAddress
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.errors import (
     BadConfiguration,
     Forbidden,
@@ -24,7 +25,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils._verbs.set_im
 from ansible_collections.progressive.delivery.plugins.module_utils._verbs.undo import Undo
 from ansible_collections.progressive.delivery.plugins.module_utils._verbs.wait import Wait
 
-from tests.unit.fakes import FakeCluster
+from tests.unit.fakes import FakeCluster, FakePrometheus
 from tests.unit.support import (
     FIRST_GATE,
     NAMESPACE,
@@ -57,6 +58,16 @@ WAIT: Tree = {
     "weight": None,
     "fail_on": ["aborted", "invalid_spec", "inconclusive"],
 }
+NO_PROMETHEUS: Tree = {
+    "address": None,
+    "timeout": "10s",
+    "headers": {},
+    "bearer_token": None,
+    "username": None,
+    "password": None,
+}
+QUERIES: Tree = {"canary": "sum(increase(requests_of_canary[$window]))"}
+COUNTED: Tree = {"min_requests": 10, "requests": QUERIES}
 PARAMS: dict[str, Tree] = {
     "rollout_set_image": {**FORWARD, "images": {"app": "shop:3"}},
     "rollout_promote": PROMOTE,
@@ -72,6 +83,10 @@ PARAMS: dict[str, Tree] = {
         "analysis_run": None,
         "rollout": "shop",
         "kind": "step",
+        "accept_silence": [],
+        "min_requests": None,
+        "requests": {},
+        "prometheus": NO_PROMETHEUS,
     },
 }
 VERBS = sorted(set(PARAMS) - {"rollout_info", "analysis_wait"})
@@ -87,7 +102,7 @@ def refused(module: str, **options: Any) -> str:
     def connect() -> FakeCluster:
         raise AssertionError("the arguments come first")
 
-    result = run_task(module, {**PARAMS[module], **options}, connect)
+    result = run_task(module, {**PARAMS[module], **options}, connect, prometheus=FakePrometheus().at)
     assert (result["changed"], result["failed"], result["reason"]) == (False, True, "invalid_request")
     assert isinstance(result["msg"], str)
     return result["msg"]
@@ -143,6 +158,30 @@ def test_the_analysis_of_a_rollout_and_by_its_name() -> None:
     for options in ({}, {"rollout": None, "analysis_run": "run"}, {"kind": "any"}):
         result = task("analysis_wait", FakeCluster(canary(), run), **options)
         assert (result["failed"], result["reason"], result["analysis"]["name"]) == (False, "successful", "run")
+
+
+def test_the_requests_behind_an_analysis() -> None:
+    run = analysis_run("run", "Successful", values=("[1]",))
+    prometheus = FakePrometheus(canary=12.0)
+    given = {**PARAMS["analysis_wait"], **COUNTED, "prometheus": {**NO_PROMETHEUS, "address": "http://own.test"}}
+    cluster = FakeCluster(canary(), run)
+    result = run_task("analysis_wait", given, lambda: cluster, clock=cluster.clock, prometheus=prometheus.at)
+    assert (result["failed"], result["analysis"]["requests"]) == (False, {"canary": 12.0})
+    assert prometheus.addresses == ["http://own.test"] * 2, "once before the wait, to tell what cannot work"
+    run["spec"]["metrics"][0]["provider"]["prometheus"]["address"] = "http://of-the-run.test"
+    cluster = FakeCluster(canary(), run)
+    given["prometheus"] = NO_PROMETHEUS
+    assert not run_task("analysis_wait", given, lambda: cluster, prometheus=prometheus.at)["failed"]
+    assert prometheus.addresses[2:] == ["http://of-the-run.test"]
+
+
+def test_an_address_that_cannot_work_is_told_before_the_wait() -> None:
+    def at(address: str, timeout: float) -> FakePrometheus:
+        raise BadAddress(f"address: {address} is not usable")
+
+    given = {**PARAMS["analysis_wait"], **COUNTED, "prometheus": {**NO_PROMETHEUS, "address": "own"}}
+    result = run_task("analysis_wait", given, FakeCluster, prometheus=at)
+    assert (result["failed"], result["reason"]) == (True, "bad_configuration")
 
 
 def test_without_a_clock_it_takes_the_real_one() -> None:
@@ -245,6 +284,12 @@ def test_an_unusable_timeout(module: str, timeout: str) -> None:
         ("analysis_wait", {"rollout": None}, "analysis_run"),
         ("analysis_wait", {"rollout": "a/b"}, "rollout"),
         ("analysis_wait", {"rollout": None, "analysis_run": "../x"}, "analysis_run"),
+        ("analysis_wait", {"min_requests": 0, "requests": QUERIES}, "min_requests"),
+        ("analysis_wait", {"min_requests": 10}, "requests"),
+        ("analysis_wait", {"requests": QUERIES}, "min_requests"),
+        ("analysis_wait", {**COUNTED, "prometheus": {**NO_PROMETHEUS, "timeout": "0"}}, "prometheus.timeout"),
+        ("analysis_wait", {**COUNTED, "prometheus": {**NO_PROMETHEUS, "bearer_token": "t"}}, "prometheus.address"),
+        ("analysis_wait", {**COUNTED, "prometheus": {**NO_PROMETHEUS, "headers": {"a": "b"}}}, "prometheus.address"),
         ("rollout_info", {"label_selectors": ["a=b"]}, "name"),
         ("rollout_info", {"field_selectors": ["a=b"]}, "name"),
         ("rollout_info", {"namespace": ""}, "namespace"),

@@ -34,8 +34,12 @@ from tests.unit.support import (
     TIMED_PAUSE,
     Tree,
     aborted,
+    ago,
     analysis_run,
+    blue_green,
     canary,
+    experiment,
+    experiment_run,
     paused,
     pods_of,
     preview_paused,
@@ -375,6 +379,89 @@ def test_an_inconclusive_analysis_is_told_by_metric_value_and_condition() -> Non
     assert (result["failed"], result["reason"]) == (True, "inconclusive")
     assert 'metric "success-rate" Inconclusive, measured [0.8]' in result["msg"]
     assert [run["phase"] for run in result["rollout"]["analysis"]] == ["Inconclusive"]
+
+
+EXPERIMENT_ABORT_MESSAGE = f"{ABORT_MESSAGE}: Experiment analysis phase is error/failed: Metric assessed Failed"
+EXPERIMENT_STEPS: Tree = {
+    "spec": {"strategy": {"canary": {"steps": [{"setWeight": 20}, {"experiment": {}}, {"pause": {}}]}}}
+}
+
+
+def test_a_failed_experiment_is_told_by_metric_value_and_condition() -> None:
+    run_of_it = experiment_run("exp-run", "Failed", values=("[0.4]",), created=50)
+    tried = experiment("Failed", {"metadata": {"creationTimestamp": ago(900)}}, name="old", runs=("gone",))
+    failed = aborted(EXPERIMENT_STEPS, message=EXPERIMENT_ABORT_MESSAGE)
+    cluster = FakeCluster(failed, tried, experiment("Failed", name="exp"), run_of_it)
+    result = run(cluster, Wait(HEALTHY), timeout=60)
+    assert (result["failed"], result["reason"]) == (True, "analysis_failed")
+    assert (
+        "metric \"success-rate\" Failed, measured [0.4] against successCondition 'result[0] >= 0.95'" in result["msg"]
+    )
+    assert [(item["kind"], item["name"]) for item in result["rollout"]["analysis"]] == [("experiment", "exp-run")]
+    assert (result["rollout"]["experiment"]["name"], result["rollout"]["experiment"]["phase"]) == ("exp", "Failed")
+
+
+def test_an_experiment_whose_runs_are_gone_does_not_hide_the_abort() -> None:
+    cluster = FakeCluster(aborted(EXPERIMENT_STEPS, message=EXPERIMENT_ABORT_MESSAGE), experiment("Failed", name="exp"))
+    result = run(cluster, Wait(HEALTHY), timeout=60)
+    assert (result["failed"], result["reason"]) == (True, "aborted")
+    assert EXPERIMENT_ABORT_MESSAGE in result["msg"]
+    assert result["rollout"]["experiment"]["phase"] == "Failed"
+
+
+def test_the_experiment_that_follows_an_inconclusive_one_explains_nothing() -> None:
+    held = paused(1, EXPERIMENT_STEPS, reason="InconclusiveExperiment")
+    unsure = experiment("Inconclusive", {"metadata": {"creationTimestamp": ago(200)}}, name="unsure", runs=("a",))
+    cluster = FakeCluster(
+        held, experiment(name="next", runs=("b",)), unsure, experiment_run("a", "Inconclusive", values=("[0.8]",))
+    )
+    result = run(cluster, Wait(HEALTHY), timeout=60)
+    assert (result["failed"], result["reason"]) == (True, "inconclusive")
+    assert 'metric "success-rate" Inconclusive, measured [0.8]' in result["msg"]
+
+
+# -- what a wait was let through on
+
+
+ANALYSING = updating(
+    ANALYSIS_STEP, {"status": {"canary": {"currentStepAnalysisRunStatus": {"name": "a", "status": "Running"}}}}
+)
+
+
+@pytest.mark.parametrize(("value", "evidence"), [("[0.97]", "measured"), ("[]", "silent")])
+def test_a_wait_through_an_analysis_shows_its_evidence_and_is_no_failure(value: str, evidence: str) -> None:
+    cluster = FakeCluster(ANALYSING, analysis_run("a", "Successful", values=(value,)))
+    cluster.later(5, THROUGH)
+    result = run(cluster, Wait(HEALTHY), timeout=60)
+    assert (result["failed"], result["reason"]) == (False, "healthy")
+    assert [(item["name"], item["evidence"]) for item in result["rollout"]["analysis"]] == [("a", evidence)]
+    assert cluster.asked == ["get rollouts/shop", "watch rollouts/shop", "list analysisruns"]
+
+
+def test_a_wait_through_an_experiment_shows_its_evidence() -> None:
+    on_it = updating(1, EXPERIMENT_STEPS, {"status": {"canary": {"currentExperiment": "exp"}}})
+    run_of_it = experiment_run("exp-run", "Successful", values=("[]",))
+    cluster = FakeCluster(on_it, experiment("Successful", name="exp"), run_of_it)
+    cluster.later(5, canary(EXPERIMENT_STEPS, {"status": {"currentPodHash": NEW, "stableRS": NEW}}))
+    result = run(cluster, Wait(HEALTHY), timeout=60)
+    assert [item["evidence"] for item in result["rollout"]["experiment"]["analysis"]] == ["silent"]
+    assert [item["evidence"] for item in result["rollout"]["analysis"]] == ["silent"]
+
+
+def test_evidence_that_cannot_be_read_is_no_failure() -> None:
+    cluster = FakeCluster(ANALYSING)
+    cluster.later(5, THROUGH)
+    cluster.fail("list", Forbidden("no analysisruns", 403))
+    result = run(cluster, Wait(HEALTHY), timeout=60)
+    assert (result["failed"], result["rollout"]["analysis"]) == (False, [])
+
+
+def test_a_wait_that_no_analysis_was_part_of_asks_for_none() -> None:
+    """A blue-green keeps the names of its last runs."""
+    named = {"status": {"blueGreen": {"postPromotionAnalysisRunStatus": {"name": "a", "status": "Successful"}}}}
+    cluster = FakeCluster(blue_green(named))
+    assert run(cluster, Wait(HEALTHY), timeout=60)["reason"] == "healthy"
+    assert cluster.asked == ["get rollouts/shop"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.progressive.delivery.plugins.module_utils._lab import extra_process, lab
+from ansible_collections.progressive.delivery.plugins.module_utils._lab import extra_process, lab, processes
 from ansible_collections.progressive.delivery.plugins.module_utils._lab.errors import LabError
 from ansible_collections.progressive.delivery.plugins.module_utils._lab.extra_process import ProcessRequest
 from ansible_collections.progressive.delivery.plugins.module_utils._lab.lab import Lab
@@ -85,7 +85,7 @@ def test_an_unknown_process_is_stopped_already_and_cannot_be_started_without_a_c
 @pytest.mark.parametrize("state", ["started", "restarted"])
 def test_check_mode_tells_and_does_nothing(blue: Lab, state: str) -> None:
     result = extra_process.apply(blue, request(state, ports=("web",)), check_mode=True)
-    assert result == {"changed": True, "process": {}, "ports": {}}
+    assert result == {"changed": True, "process": {}, "running": False, "ports": {}}
     assert "web" not in blue.ports
 
 
@@ -93,6 +93,23 @@ def test_a_port_name_as_readiness(blue: Lab) -> None:
     blue.reserve_ports(["web"])
     wanted = extra_process.wanted_process(request(ready_tcp="web"), blue)
     assert wanted.ready_url == f"tcp://127.0.0.1:{blue.ports['web']}"
+
+
+def test_check_mode_of_a_stop_tells_whether_it_runs(blue: Lab) -> None:
+    assert extra_process.apply(blue, request())["running"]
+    assert extra_process.apply(blue, request("stopped"), check_mode=True)["running"]
+    assert not extra_process.apply(blue, request("stopped"))["running"]
+    assert not extra_process.apply(blue, request("stopped"), check_mode=True)["running"]
+
+
+@pytest.mark.parametrize("revive", [True, False])
+def test_what_is_meant_to_end_by_itself_is_left_ended(blue: Lab, revive: bool) -> None:
+    wanted = request(revive=revive)
+    extra_process.apply(blue, wanted)
+    assert [process.name for process in lab._extras(blue)] == ["job"]
+    processes.stop([blue.process("job")])
+    assert [process.name for process in lab._extras(blue)] == (["job"] if revive else [])
+    assert extra_process.apply(blue, wanted)["changed"]  # only who wants it again starts it
 
 
 @pytest.mark.parametrize("name", ["../escape", "Job", ""])

@@ -54,6 +54,19 @@ def test_kwok_may_not_touch_secrets_or_specs() -> None:
     assert not any("*" in rule["verbs"] for rule in rules)
 
 
+@pytest.mark.parametrize("name", sorted(cluster_objects.READERS))
+def test_the_labs_own_programs_may_only_look(name: str) -> None:
+    rules = cluster_objects.reader_role(name)["rules"]
+    assert {verb for rule in rules for verb in rule["verbs"]} == {"get", "list", "watch"}
+    assert "secrets" not in {resource for rule in rules for resource in rule["resources"]}
+    [subject] = cluster_objects.reader_binding(name)["subjects"]
+    assert subject == {"kind": "ServiceAccount", "namespace": "kube-system", "name": name}
+
+
+def test_the_pod_simulator_sees_pods_and_nothing_else() -> None:
+    assert cluster_objects.READERS["pod-simulator"] == {"": ["pods"]}
+
+
 def test_a_kubeconfig_is_self_contained(tmp_path: Path) -> None:
     authority = tmp_path / "ca.crt"
     authority.write_text("PEM")

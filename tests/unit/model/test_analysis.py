@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.progressive.delivery.plugins.module_utils._model.analysis import AnalysisRun
+from ansible_collections.progressive.delivery.plugins.module_utils._model.analysis import AnalysisRun, Metric
 
-from tests.unit.support import ANALYSIS_STEP, NAMESPACE, NEW, UID, Tree, ago, analysis_run
+from tests.unit.support import ANALYSIS_STEP, NAMESPACE, NEW, UID, Tree, ago, analysis_run, experiment_run
 
 
 def run(**changes: Any) -> AnalysisRun:
@@ -172,6 +173,143 @@ def test_a_metric_without_a_result_is_there_all_the_same() -> None:
     ]
 
 
+# -- evidence
+
+
+def decided(*measurements: tuple[str, str], **asked: Any) -> Metric:
+    """A metric with measurements of that phase and value."""
+    asked = {"successCondition": "result > 0", "provider": {"prometheus": {}}, **asked}
+    result = {"measurements": [{"phase": phase, "value": value} for phase, value in measurements]}
+    return with_metrics((asked, result)).metrics[0]
+
+
+GOOD, BAD, UNSURE, BROKEN = "Successful", "Failed", "Inconclusive", "Error"
+WEB: Tree = {"provider": {"web": {}}}
+NO_CONDITION: Tree = {"successCondition": None}
+
+
+@pytest.mark.parametrize(
+    ("asked", "measurements", "silent"),
+    [
+        pytest.param({}, [], True, id="nothing measured"),
+        pytest.param({}, [(BROKEN, ""), (BROKEN, "")], True, id="errors only"),
+        pytest.param({}, [(GOOD, "[]")], True, id="no data"),
+        pytest.param({}, [(GOOD, "[]"), (GOOD, "[NaN]")], True, id="no data, then NaN"),
+        pytest.param({}, [(GOOD, "[0.97]")], False, id="a number"),
+        pytest.param({}, [(GOOD, "[]"), (GOOD, "[0.97]"), (GOOD, "[]")], False, id="a number among no data"),
+        pytest.param({}, [(BAD, "[0.4]"), (GOOD, "[]")], True, id="only the failure had a number"),
+        pytest.param({}, [(BAD, "[0.4]"), (UNSURE, "[0.7]")], False, id="forgiven by the limits, with numbers"),
+        pytest.param({}, [(BAD, "[]")], True, id="forgiven by the limits, without data"),
+        pytest.param({}, [(BROKEN, ""), (GOOD, "[1]")], False, id="an error, then a number"),
+        pytest.param(
+            {"consecutiveSuccessLimit": 2}, [(GOOD, "[1]"), (GOOD, "[]"), (GOOD, "[]")], True, id="the last two"
+        ),
+        pytest.param(
+            {"consecutiveSuccessLimit": 2}, [(GOOD, "[]"), (GOOD, "[]"), (GOOD, "[1]")], False, id="one of the last two"
+        ),
+        pytest.param({"consecutiveSuccessLimit": 0}, [(GOOD, "[1]"), (GOOD, "[]")], False, id="no such limit"),
+        pytest.param({"consecutiveSuccessLimit": "1"}, [(GOOD, "[1]"), (GOOD, "[]")], True, id="the limit as text"),
+        pytest.param(
+            {"consecutiveSuccessLimit": "{{args.n}}"}, [(GOOD, "[1]"), (GOOD, "[]")], False, id="a limit that is open"
+        ),
+        pytest.param(NO_CONDITION, [(GOOD, "[]")], True, id="no condition: every answer passes"),
+        pytest.param({"provider": {"job": {}}}, [(GOOD, "")], False, id="a Job has no value"),
+        pytest.param({"provider": {"job": {}}}, [], True, id="a Job that never ran"),
+        pytest.param({"provider": {"plugin": {"a/b": {}}}}, [(GOOD, "")], False, id="a plugin without a value"),
+        pytest.param({"provider": {"plugin": {"a/b": {}}}}, [(GOOD, "NaN")], True, id="a plugin with NaN"),
+        pytest.param(WEB, [(GOOD, "true")], False, id="web: a boolean"),
+        pytest.param(WEB, [(GOOD, '"ok"')], False, id="web: a text in JSON"),
+        pytest.param(WEB, [(GOOD, "null")], True, id="web: null"),
+        pytest.param(WEB, [(GOOD, "[]")], True, id="web: an empty list"),
+        pytest.param(WEB, [(GOOD, "Welcome, please log in")], True, id="web: no JSON, so the condition never saw it"),
+        pytest.param(WEB, [(GOOD, "")], True, id="web: an empty body"),
+        pytest.param(WEB | NO_CONDITION, [(GOOD, "")], False, id="web: that it answers was all that was asked"),
+        pytest.param(WEB | NO_CONDITION, [(GOOD, "{}")], False, id="web: the same with JSON"),
+    ],
+)
+def test_a_success_that_rests_on_nothing(asked: Tree, measurements: list[tuple[str, str]], silent: bool) -> None:
+    assert decided(*measurements, **asked).silent is silent
+
+
+PROMETHEUS: Tree = {"provider": {"prometheus": {}}}
+NUMBER: Tree = {"measurements": [{"phase": GOOD, "value": "[1]"}]}
+NO_DATA: Tree = {"measurements": [{"phase": GOOD, "value": "[]"}]}
+
+
+@pytest.mark.parametrize(
+    ("results", "silent"),
+    [
+        pytest.param([NUMBER], [], id="measured"),
+        pytest.param([NUMBER, NO_DATA], ["m1"], id="one of two"),
+        pytest.param([NO_DATA, {}], ["m0", "m1"], id="both"),
+        pytest.param([NUMBER, {"dryRun": True, **NO_DATA}], [], id="a dry run does not matter"),
+        pytest.param([{"dryRun": True, **NUMBER}], ["m0"], id="only dry runs: nothing was judged"),
+    ],
+)
+def test_the_metrics_that_a_success_cannot_rest_on(results: list[Tree], silent: list[str]) -> None:
+    found = with_metrics(*((PROMETHEUS, result) for result in results))
+    assert [metric.name for metric in found.silent_metrics] == silent
+
+
+@pytest.mark.parametrize(
+    ("phase", "results", "evidence"),
+    [
+        pytest.param(GOOD, [NUMBER, NUMBER], "measured", id="success"),
+        pytest.param(GOOD, [NUMBER, NO_DATA], "silent", id="success, one metric without data"),
+        pytest.param(BAD, [NUMBER, {}], "measured", id="failure, the other metric never measured"),
+        pytest.param(BAD, [NO_DATA, {}], "silent", id="failure without data"),
+        pytest.param(BROKEN, [{"measurements": [{"phase": BROKEN, "message": "refused"}]}], "silent", id="errors"),
+        pytest.param("Running", [NUMBER], "measured", id="on its way"),
+        pytest.param("Running", [NO_DATA, {}], "silent", id="on its way, no data so far"),
+        pytest.param("Running", [{}], None, id="nothing yet"),
+        pytest.param("", [{}], None, id="not started"),
+        pytest.param(GOOD, [{}], "silent", id="terminated before it had measured"),
+    ],
+)
+def test_the_evidence_of_a_run(phase: str, results: list[Tree], evidence: str | None) -> None:
+    found = replace(with_metrics(*((PROMETHEUS, result) for result in results)), phase=phase)
+    assert (found.evidence, found.as_result()["evidence"]) == (evidence, evidence)
+
+
+@pytest.mark.parametrize(
+    ("completed", "finished", "ended"),
+    [(None, [], ""), (None, [ago(9), ago(5)], ago(5)), (ago(1), [ago(9)], ago(1))],
+)
+def test_when_a_run_ended(completed: str | None, finished: list[str], ended: str) -> None:
+    raw = analysis_run("run", "Successful", {"status": {"completedAt": completed}}, values=("[1]",) * len(finished))
+    for measurement, moment in zip(
+        (raw["status"]["metricResults"] or [{}])[0].get("measurements", ()), finished, strict=True
+    ):
+        measurement["finishedAt"] = moment
+    assert AnalysisRun.parse(raw).ended_at == ended
+
+
+@pytest.mark.parametrize(
+    ("addresses", "found"),
+    [
+        pytest.param([], "", id="no metric"),
+        pytest.param([None], "", id="left to the controller"),
+        pytest.param(["http://one:9090", "http://two:9090"], "http://one:9090", id="the first"),
+        pytest.param([None, "http://two:9090"], "http://two:9090", id="the first that has one"),
+        pytest.param(["http://{{args.host}}:{{ args.port }}"], "http://prom:9090", id="by arguments"),
+        pytest.param(["http://{{args.secret}}"], "", id="out of a Secret"),
+        pytest.param(["http://{{args.unknown}}"], "", id="by no argument that is there"),
+    ],
+)
+def test_where_a_run_asks_prometheus(addresses: list[str | None], found: str) -> None:
+    args = [{"name": "host", "value": "prom"}, {"name": "port", "value": "9090"}, {"name": "secret", "valueFrom": {}}]
+    metrics = [
+        {"name": str(number), "provider": {"prometheus": {"address": address}}}
+        for number, address in enumerate(addresses)
+    ]
+    run = AnalysisRun.parse({"spec": {"args": args, "metrics": [{"name": "w", "provider": {"web": {}}}, *metrics]}})
+    assert run.prometheus_address == found
+
+
+def test_the_run_of_an_experiment() -> None:
+    assert AnalysisRun.parse(experiment_run()).kind == "experiment"
+
+
 def test_the_result() -> None:
     asked = {
         "successCondition": "a",
@@ -192,6 +330,7 @@ def test_the_result() -> None:
         "step": ANALYSIS_STEP,
         "started_at": "",
         "completed_at": "",
+        "evidence": "measured",
         "metrics": [
             {
                 "name": "m0",

@@ -12,6 +12,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils._model.durati
     format_seconds,
     parse_go_duration,
     parse_pause_duration,
+    parse_span,
     parse_timeout,
 )
 from ansible_collections.progressive.delivery.plugins.module_utils._model.errors import InvalidRequest
@@ -187,3 +188,11 @@ def test_another_timeout_is_refused_with_option_value_and_remedy(value: object) 
     remedy = "give a number of seconds such as 300, or a duration such as 5m or 1h30m"
     problem = "wait_timeout is missing" if value is None else f"wait_timeout: {value!r} is not usable"
     assert str(caught.value) == f"{problem}; {remedy}"
+
+
+def test_a_span_is_a_timeout_that_is_not_0() -> None:
+    assert parse_span("max_age", "1m30s") == 90
+
+    for nothing in ("0", 0, "0s", "-1s"):
+        with pytest.raises(InvalidRequest, match="max_age"):
+            parse_span("max_age", nothing)

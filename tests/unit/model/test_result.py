@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 import pytest
+from ansible_collections.progressive.delivery.plugins.module_utils._model.experiment import Experiment
 from ansible_collections.progressive.delivery.plugins.module_utils._model.result import rollout_result
 from ansible_collections.progressive.delivery.plugins.module_utils._model.workload import Workload
 
@@ -26,6 +27,7 @@ from tests.unit.support import (
     Tree,
     canary,
     deployment,
+    experiment,
     paused,
     preview,
     preview_paused,
@@ -164,8 +166,23 @@ def test_the_analysis_and_the_experiment_that_the_status_names() -> None:
         }
     }
     result = rollout_result(view(updating(ANALYSIS_STEP, {"status": status})))
-    assert result["analysis"] == [{"kind": "step", "name": "shop-1", "phase": "Running", "message": ""}]
-    assert result["experiment"] == "shop-2"
+    assert result["analysis"] == [
+        {"kind": "step", "name": "shop-1", "phase": "Running", "message": "", "evidence": None}
+    ]
+    assert result["experiment"] == {
+        "name": "shop-2",
+        "phase": None,
+        "message": None,
+        "templates": [],
+        "analysis": [],
+    }
+
+
+def test_an_experiment_that_was_read_takes_the_place_of_its_name() -> None:
+    named = updating(1, {"status": {"canary": {"currentExperiment": "shop-2"}}})
+    found = Experiment.parse(experiment())
+    assert rollout_result(view(named), experiment=found)["experiment"] == found.as_result()
+    assert rollout_result(view(canary()), experiment=found)["experiment"] == found.as_result()
 
 
 def test_the_images_of_a_referenced_workload_come_from_it() -> None:

@@ -1,26 +1,25 @@
 # Copyright: Contributors to the progressive.delivery collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which AnalysisRun is meant, and what a completed one proves."""
+"""Which AnalysisRun or Experiment is meant."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 import pytest
 from ansible_collections.progressive.delivery.plugins.module_utils._model.analysis import AnalysisRun
+from ansible_collections.progressive.delivery.plugins.module_utils._model.experiment import Experiment
 from ansible_collections.progressive.delivery.plugins.module_utils._verbs.analysis import (
     KINDS,
     Found,
     choose_run,
-    verdict,
 )
 from ansible_collections.progressive.delivery.plugins.module_utils._verbs.plan import NotYet, Refused
 
 from tests.unit.support import (
     ANALYSIS_STEP,
     LABEL,
-    NAMESPACE,
     SECOND_GATE,
     STATES,
     Tree,
@@ -28,6 +27,7 @@ from tests.unit.support import (
     analysis_run,
     blue_green,
     canary,
+    experiment,
     paused,
     preview,
     updating,
@@ -54,7 +54,7 @@ def run(name: str, phase: str = "Successful", kind: str = "Step", step: int = AN
     return AnalysisRun.parse(analysis_run(name, phase, kind=kind, step=step, values=("[1]",)))
 
 
-def chosen(raw: Tree, *runs: AnalysisRun, kind: str = "step") -> str:
+def chosen(raw: Tree, *runs: AnalysisRun | Experiment, kind: str = "step") -> str:
     """``runs`` newest first, as the reader sorts them."""
     match choose_run(view(raw), runs, kind):
         case Found(found):
@@ -80,7 +80,7 @@ AT_STEP = updating(ANALYSIS_STEP, names("currentStepAnalysisRunStatus", "run"))
         pytest.param(AT_STEP, [OLD], "not yet: not_observed", id="retried: only the old one is there"),
         pytest.param(updating(0), [OLD], "not yet: no_analysis", id="retried: before the step again"),
         pytest.param(updating(ANALYSIS_STEP), [OLD], "not yet: no_analysis", id="retried: at the step again"),
-        pytest.param(STATES["retrying"], [OLD], "not yet: no_analysis", id="retried: not acted on yet"),
+        pytest.param(STATES["retrying"], [OLD], "not yet: not_observed", id="retried: not acted on yet"),
         pytest.param(paused(SECOND_GATE), [run("new"), OLD], "new", id="passed: the newest"),
         pytest.param(
             updating(LATE_STEP, TWO_STEPS), [run("first")], "not yet: no_analysis", id="passed one, at the next one"
@@ -137,6 +137,14 @@ def test_the_runs_of_blue_green(kind: str, label: str, declared: Tree, field: st
     assert chosen(blue_green(declared), RUN, kind=kind) == "refused: no_analysis"
 
 
+def test_a_blue_green_names_its_failed_run_until_the_retry_is_acted_on() -> None:
+    failed = names("prePromotionAnalysisRunStatus", "failed", "blueGreen")
+    retried = preview(PRE, failed, {"status": {"abort": False, "abortedAt": "2026-01-01T11:59:30Z"}})
+    assert (
+        chosen(retried, run("failed", "Failed", kind="PrePromotion"), kind="pre_promotion") == "not yet: not_observed"
+    )
+
+
 @pytest.mark.parametrize(
     ("raw", "runs", "expected"),
     [
@@ -151,6 +159,61 @@ def test_any_run(raw: Tree, runs: list[AnalysisRun], expected: str) -> None:
     assert chosen(raw, *runs, kind="any") == expected
 
 
+AN_EXPERIMENT: Tree = {"spec": {"strategy": {"canary": {"steps": [
+    {"setWeight": 20}, {"experiment": {}}, {"setWeight": 40}, {"pause": {}}, {"experiment": {}},
+]}}}}  # fmt: skip
+EXPERIMENT_STEP = 1
+
+
+def tried(name: str, phase: str = "Successful", step: int = EXPERIMENT_STEP) -> Experiment:
+    return replace(Experiment.parse(experiment(phase, name=name)), step_index=step)
+
+
+def on_experiment(index: int = EXPERIMENT_STEP, name: str = "") -> Tree:
+    return updating(index, AN_EXPERIMENT, {"status": {"canary": {"currentExperiment": name or None}}})
+
+
+HELD = paused(EXPERIMENT_STEP, AN_EXPERIMENT, reason="InconclusiveExperiment")
+HELD_WITH_ANOTHER = paused(
+    EXPERIMENT_STEP,
+    AN_EXPERIMENT,
+    {"status": {"canary": {"currentExperiment": "next"}}},
+    reason="InconclusiveExperiment",
+)
+
+
+@pytest.mark.parametrize(
+    ("raw", "made", "expected"),
+    [
+        pytest.param(on_experiment(0), [], "not yet: no_analysis", id="before the step"),
+        pytest.param(on_experiment(), [], "not yet: no_analysis", id="at the step, none yet"),
+        pytest.param(on_experiment(name="now"), [], "not yet: not_observed", id="named by the status, not there yet"),
+        pytest.param(on_experiment(name="now"), [tried("now", "Running"), tried("old")], "now", id="running"),
+        pytest.param(on_experiment(), [tried("old", "Failed")], "not yet: no_analysis", id="retried: at it again"),
+        pytest.param(on_experiment(2), [tried("new"), tried("old")], "new", id="passed: the newest"),
+        pytest.param(on_experiment(4), [tried("first")], "not yet: no_analysis", id="passed one, at the next one"),
+        pytest.param(
+            aborted(AN_EXPERIMENT, {"status": {"abort": False}}), [tried("old")], "not yet: not_observed",
+            id="retried: not acted on yet",
+        ),
+        pytest.param(aborted(AN_EXPERIMENT), [tried("bad", "Failed")], "bad", id="aborted: why it failed"),
+        pytest.param(HELD, [tried("unsure", "Inconclusive")], "unsure", id="inconclusive"),
+        pytest.param(
+            HELD_WITH_ANOTHER, [tried("next", "Running"), tried("unsure", "Inconclusive")], "unsure",
+            id="inconclusive: not the one that the controller makes next",
+        ),
+        pytest.param(canary(AN_EXPERIMENT), [tried("last")], "last", id="through: the last one"),
+        pytest.param(canary(AN_EXPERIMENT), [], "refused: no_analysis", id="through: none was made"),
+    ],
+)  # fmt: skip
+def test_the_experiment_of_a_step(raw: Tree, made: list[Experiment], expected: str) -> None:
+    assert chosen(raw, *made, kind="experiment") == expected
+
+
+def test_an_experiment_is_no_analysis_of_the_rollout_itself() -> None:
+    assert chosen(on_experiment(), kind="any") == "refused: no_analysis"
+
+
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
@@ -158,6 +221,7 @@ def test_any_run(raw: Tree, runs: list[AnalysisRun], expected: str) -> None:
         ("background", "background"),
         ("pre_promotion", "pre-promotion"),
         ("post_promotion", "post-promotion"),
+        ("experiment", "experiment"),
         ("any", "step, background, pre- or post-promotion"),
     ],
 )
@@ -168,7 +232,7 @@ def test_an_analysis_that_is_not_declared_is_not_waited_for(kind: str, words: st
 
 
 def test_all_kinds_are_known() -> None:
-    assert KINDS == ("step", "background", "pre_promotion", "post_promotion", "any")
+    assert KINDS == ("step", "background", "pre_promotion", "post_promotion", "experiment", "any")
 
 
 def test_why_there_is_no_run() -> None:
@@ -180,62 +244,5 @@ def test_why_there_is_no_run() -> None:
     )
     waiting = choose_run(view(AT_STEP), [], "step")
     assert waiting == NotYet("not_observed", "AnalysisRun run is about to appear")
-
-
-# -- verdict
-
-
-def judged(phase: str, *changes: Tree, **more: Any) -> tuple[str, str]:
-    return verdict(AnalysisRun.parse(analysis_run("run", phase, *changes, **more)))
-
-
-RUN_LABEL = f"AnalysisRun {NAMESPACE}/run"
-TERMINATED: Tree = {"spec": {"terminate": True}, "status": {"message": "Run Terminated"}}
-
-
-def test_success_is_told_with_its_values() -> None:
-    values = tuple(f"[0.9{digit}]" for digit in range(7))
-    assert judged("Successful", values=values) == (
-        "successful",
-        f"{RUN_LABEL} is Successful: success-rate measured [0.92], [0.93], [0.94], [0.95], [0.96]",
-    )
-
-
-@pytest.mark.parametrize("values", [(), ("[0.99]",)], ids=["before the first measurement", "after one"])
-def test_a_terminated_run_is_no_success(values: tuple[str, ...]) -> None:
-    reason, sentence = judged("Successful", TERMINATED, values=values)
-    assert reason == "terminated"
-    assert f"was terminated after {len(values)} measurements" in sentence
-    assert "proves nothing" in sentence
-
-
-def test_a_terminated_run_that_had_failed_is_a_failure() -> None:
-    reason, _sentence = judged("Failed", TERMINATED, values=("[0.1]",))
-    assert reason == "analysis_failed"
-
-
-def test_a_success_without_a_measurement_is_no_evidence() -> None:
-    reason, sentence = judged("Successful")
-    assert reason == "insufficient"
-    assert sentence == f"{RUN_LABEL} is Successful without any measurement of success-rate; do not take it for evidence"
-
-
-def test_a_dry_run_metric_needs_no_measurement() -> None:
-    raw = analysis_run("run", "Successful", values=("[1]",))
-    raw["spec"]["metrics"].append({"name": "trial", "provider": {"web": {}}})
-    raw["status"]["metricResults"].append({"name": "trial", "dryRun": True, "phase": "Error"})
-    reason, sentence = verdict(AnalysisRun.parse(raw))
-    assert reason == "successful"
-    assert sentence == f"{RUN_LABEL} is Successful: success-rate measured [1]"
-
-
-@pytest.mark.parametrize(
-    ("phase", "reason"),
-    [("Failed", "analysis_failed"), ("Error", "analysis_error"), ("Inconclusive", "inconclusive")],
-)
-def test_an_unhappy_run_is_explained(phase: str, reason: str) -> None:
-    assert judged(phase, values=("[0.4]",)) == (
-        reason,
-        f'{RUN_LABEL} is {phase}: metric "success-rate" {phase}, measured [0.4] '
-        "against successCondition 'result[0] >= 0.95'",
-    )
+    waiting = choose_run(view(on_experiment(name="now")), [], "experiment")
+    assert waiting == NotYet("not_observed", "Experiment now is about to appear")

@@ -1,0 +1,4 @@
+# Copyright: Contributors to the progressive.delivery collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pure: what measurements say, without the means to take them."""

@@ -1,0 +1,66 @@
+# Copyright: Contributors to the progressive.delivery collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the lab's mesh does in a second, and how soon new weights are in force."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.integration.client import Client
+from tests.integration.kit import Stage
+from tests.integration.shop import eventually, obey, open_shop, split, weigh
+from tests.integration.support import Lab
+
+REQUESTS = 10_000
+CHANGES = 10
+
+_SCRIPT = """
+import http from 'k6/http';
+export const options = {vus: 16, iterations: Number(__ENV.REQUESTS), summaryTrendStats: ['p(50)', 'p(95)']};
+export default function () { http.get(__ENV.ADDRESS, {headers: {Host: __ENV.HOST}}); }
+export function handleSummary(data) { return {stdout: JSON.stringify(data.metrics)}; }
+"""
+
+
+def requests_per_second(lab: Lab) -> float:
+    """Of 16 clients at once, through Envoy to four simulated pods."""
+    with _shop(lab) as (stage, client):
+        obey(stage, client, split(50))
+        given = {"REQUESTS": str(REQUESTS), "ADDRESS": client.address, "HOST": client.host}
+        done = subprocess.run(
+            [lab.record["bin"]["k6"], "run", "--quiet", "--no-usage-report", "-"],
+            input=_SCRIPT, env={**os.environ, **given}, capture_output=True, text=True, timeout=120, check=True,
+        )  # fmt: skip
+    measured = json.loads(done.stdout)
+    assert measured["http_req_failed"]["values"]["rate"] == 0, measured
+    return float(measured["http_reqs"]["values"]["rate"])
+
+
+def weight_delay(lab: Lab) -> dict[str, float]:
+    """Seconds from before the write of new weights to the first request that obeys them: `median` and `worst`."""
+    with _shop(lab) as (stage, client):
+        obey(stage, client, split(100))
+        delays = []
+        with client.steadily(200) as load:
+            for number in range(CHANGES):
+                wanted = "2" if number % 2 == 0 else "1"
+                written, seen = weigh(stage, 100 if wanted == "1" else 0), len(load.answers)
+                eventually(lambda seen=seen: len(load.answers) > seen + 100)
+                delays.append(min(item.started for item in load.answers[seen:] if item.version == wanted) - written)
+    return {"median": statistics.median(delays), "worst": max(delays)}
+
+
+@contextmanager
+def _shop(lab: Lab) -> Iterator[tuple[Stage, Client]]:
+    stage = Stage(lab, f"bench-{os.getpid()}")
+    stage.kubectl("create", "namespace", stage.namespace)
+    try:
+        yield stage, open_shop(stage)
+    finally:
+        stage.kubectl("delete", "namespace", stage.namespace)
