@@ -8,13 +8,13 @@ It has a lab of its own, because it takes the CRDs away. The tests use it in the
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.progressive.delivery.plugins.module_utils._lab.lab import Lab as LabRecord
 
 from tests.integration.support import BUILD_TIMEOUT, Lab, PlaybookRun, lab_down, own_lab, run_playbook
 
@@ -52,8 +52,8 @@ class Role:
         return bool(self.lab.kubectl("get", *reference, "--ignore-not-found", "--output=name").strip())
 
     def running(self) -> list[str]:
-        processes = json.loads((self.lab.folder / "lab.json").read_text())["processes"]
-        return [name for name in PROCESSES if name in processes and Path(f"/proc/{processes[name]['pid']}").exists()]
+        processes = LabRecord.load(self.lab.name).processes
+        return [name for name in PROCESSES if name in processes and processes[name].running]
 
 
 @pytest.fixture(scope="module")
