@@ -24,6 +24,11 @@ REPORTS = ROOT / "build" / "reports"
 COLLECTION = "ansible_collections.progressive.delivery"
 TYPED_LAYERS = ("_model", "_verbs", "_engine", "_analysis", "_lint", "_prometheus", "_mesh", "_simulator")
 
+TOOLS_MODULE = "progressive.delivery.lab_tools"
+TOOLS = ROOT / "roles" / "embedded_cluster" / "files" / "tools"
+# They mostly wait, for pauses and for pods: two at a time, each with a lab of its own, a file never divided.
+SIDE_BY_SIDE = ("--numprocesses=2", "--dist=loadfile")
+
 # What the collection promises to run on: the oldest ansible-core, and the newest.
 SUPPORTED = {"3.11": "ansible-core 2.19", "3.13": "the newest ansible-core"}
 
@@ -148,7 +153,9 @@ def typed_packages() -> Iterator[str]:
 
 def all_tests(suite: Suite, here: Environment) -> None:
     suite.tests(here, "tests/unit", "--cov", "--cov-report=term")
-    seconds = suite.tests(here, "tests/integration")
+    # Before the tests that need them, because it takes minutes where the cache is cold, and tells how far it is.
+    suite.check(here, "the lab's programs", "ansible", "localhost", "-m", TOOLS_MODULE, "-a", f"source={TOOLS}")
+    seconds = suite.tests(here, "tests/integration", *SIDE_BY_SIDE)
     for version, core in SUPPORTED.items():
         if version != here.python:
             other_python(suite, version, core, seconds)
@@ -167,9 +174,9 @@ def other_python(suite: Suite, version: str, core: str, seconds: float) -> None:
         return
     suite.tests(there, "tests/unit")
     if suite.elapsed() + 1.2 * seconds < BUDGET:
-        suite.tests(there, "tests/integration")
+        suite.tests(there, "tests/integration", *SIDE_BY_SIDE)
     else:
-        suite.tests(there, "tests/integration", "-m", "smoke")
+        suite.tests(there, "tests/integration", "-m", "smoke", *SIDE_BY_SIDE)
         suite.uncovered.append(f"the longer integration tests on Python {version} (no time left)")
 
 

@@ -28,6 +28,12 @@ options:
     description: The PromQL expression.
     type: str
     required: true
+  since:
+    description:
+      - Moment as for O(time), from which on C($window) in O(query) reaches to the moment of the evaluation; 10 seconds
+        at least, as in C(10s).
+      - The window grows from one try to the next, so O(retries) can wait for what is counted since then.
+    type: str
   time:
     description:
       - Moment of the evaluation. A time such as V(2026-05-01T12:00:00Z), seconds of the epoch, V(now), or V(-5m) for
@@ -228,6 +234,7 @@ def main() -> None:
         argument_spec={
             "address": {"type": "str", "required": True, "fallback": (env_fallback, ["PROMETHEUS_ADDRESS"])},
             "query": {"type": "str", "required": True},
+            "since": {"type": "str"},
             "time": {"type": "str"},
             "start": {"type": "str"},
             "end": {"type": "str", "default": "now"},

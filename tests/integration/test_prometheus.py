@@ -114,8 +114,11 @@ def test_ports_that_only_root_may_open_and_others(stage: Stage) -> None:
     del expected["named"]
     until(lambda: all(ports(app) == list(each) for app, each in expected.items()), "not all ports are scraped")
     # What answers at that path is no metrics, but Prometheus has looked there.
-    looked = ask(stage.lab, f'up{{namespace="{stage.namespace}", app="named"}}')
-    assert {sample.labels["instance"].rpartition(":")[2] for sample in looked} == {"9102"}
+    named = f'up{{namespace="{stage.namespace}", app="named"}}'
+    until(
+        lambda: {sample.labels["instance"].rpartition(":")[2] for sample in ask(stage.lab, named)} == {"9102"},
+        "Prometheus has not looked at the port that the annotation names",
+    )
 
 
 def test_pods_behind_a_service_with_the_annotation(stage: Stage) -> None:

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from .._analysis.errors import PrometheusError
+from .._analysis.evidence import WINDOW
 from .._analysis.guards import Limits, Verdict, judge, shorten
 from .._analysis.moments import parse_moment
 from .._analysis.promql import Selector, selectors
@@ -23,6 +25,8 @@ Params = Mapping[str, Any]
 Result = dict[str, Any]
 
 MOST_RETRIES = 1000
+# Seconds. Over less, increase() and rate() see too few scrapes.
+SHORTEST_WINDOW = 10
 NOTHING: Result = {"result_type": None, "result": [], "value": None, "warnings": []}
 
 
@@ -58,6 +62,15 @@ class _Question:
     start: str | None
     end: str
     step: float
+    since: str | None
+
+    def filled(self, now: float) -> _Question:
+        """With the window written in; it grows from one try to the next."""
+        if self.since is None:
+            return self
+        since, until = parse_moment("since", self.since, now), self.at(now) or now
+        seconds = max(SHORTEST_WINDOW, math.ceil(until - since))
+        return replace(self, query=self.query.replace(WINDOW, f"{seconds}s"))
 
     def ask(self, prometheus: PrometheusPort, now: float) -> Answer:
         if self.start is None:
@@ -78,7 +91,12 @@ class _Task:
     def __init__(self, params: Params, prometheus: Callable[[], PrometheusPort], clock: Clock) -> None:
         self._clock = clock
         self._question = _Question(
-            params["query"], params["time"], params["start"], params["end"], parse_span("step", params["step"])
+            params["query"],
+            params["time"],
+            params["start"],
+            params["end"],
+            parse_span("step", params["step"]),
+            params["since"],
         )
         self._limits = _limits(params)
         self._retries = _retries(params)
@@ -97,22 +115,23 @@ class _Task:
 
     def _try(self) -> tuple[Verdict, Answer | None]:
         now = self._clock.now().timestamp()
+        question = self._question.filled(now)
         try:
-            answer = self._question.ask(self._prometheus, now)
-            stopped = self._stopped(now)
+            answer = question.ask(self._prometheus, now)
+            stopped = self._stopped(question, now)
         except PrometheusError as error:
-            return Verdict(error.reason, f"{shorten(self._question.query)} has no answer: {error}."), None
-        return judge(self._question.query, answer, self._limits, stopped), answer
+            return Verdict(error.reason, f"{shorten(question.query)} has no answer: {error}."), None
+        return judge(question.query, answer, self._limits, stopped), answer
 
-    def _stopped(self, now: float) -> list[str]:
+    def _stopped(self, question: _Question, now: float) -> list[str]:
         """The selectors of the query whose series get no samples any more; only after the server accepted it."""
         max_age = self._limits.max_age
         if max_age is None:
             return []
-        moment = self._question.at(now)
+        moment = question.at(now)
         return [
             each.text
-            for each in _read_by(self._question.query)
+            for each in _read_by(question.query)
             if self._prometheus.instant(each.stopped(max_age), moment).samples
         ]
 

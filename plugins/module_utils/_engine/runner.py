@@ -282,7 +282,7 @@ class Runner:
         return replace(self._succeeded(goal.reason, message), runs=found.runs, experiment=found.experiment)
 
     def _failed(self, reason: str, message: str) -> Outcome:
-        found = Findings() if self._snapshot is None else behind_failure(self._reader, self._snapshot.rollout)
+        found = self._behind(reason)
         runs = found.runs
         if runs and reason in ("aborted", "inconclusive"):
             reason = "analysis_failed" if reason == "aborted" else reason
@@ -293,6 +293,13 @@ class Runner:
             self._changed = True
             message = f"{message}. The connection broke during the write: whether it was done is unknown"
         return replace(self._outcome(True, reason, message), runs=runs, experiment=found.experiment)
+
+    def _behind(self, reason: str) -> Findings:
+        """The analyses that explain the end; at a gate, what the rollout was let through on so far."""
+        if self._snapshot is None:
+            return Findings()
+        look = of_last_try if reason == "paused" else behind_failure
+        return look(self._reader, self._snapshot.rollout)
 
     def _outcome(self, failed: bool, reason: str, message: str) -> Outcome:
         subject = f"Rollout {self._namespace}/{self._name}"

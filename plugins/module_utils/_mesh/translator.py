@@ -6,7 +6,8 @@
 
 Run by the role istio. Its status site answers `/healthz` (200 once the first translation is there) and `/status`:
 JSON with `generation`, `files` (version and time of each, and whether Envoy has taken it over), `problems` (a list
-of object and problem), and `silence` (seconds since the apiserver said anything).
+of object and problem), and `silence` (seconds since the apiserver said anything). `/metrics` has the figures that
+Prometheus can tell a dead translator by.
 """
 
 from __future__ import annotations
@@ -88,6 +89,15 @@ class Translator:
             "silence": round(self._mirror.silence, 1),
         }
 
+    def metrics(self) -> str:
+        """For Prometheus, which comes each second: nothing here asks Envoy."""
+        figures = {
+            "mesh_translations_total": ("counter", self._generation),
+            "mesh_problems": ("gauge", len(self._problems)),
+            "mesh_silence_seconds": ("gauge", round(self._mirror.silence, 1)),
+        }
+        return "".join(f"# TYPE {name} {kind}\n{name} {value}\n" for name, (kind, value) in figures.items())
+
 
 def serve(port: int, translator: Translator) -> None:
     """The status site, in a thread of its own."""
@@ -98,13 +108,17 @@ def serve(port: int, translator: Translator) -> None:
                 self._answer(200 if translator.ready else 503, {"ready": translator.ready})
             elif self.path == "/status":
                 self._answer(200, translator.status())
+            elif self.path == "/metrics":
+                self._send(200, "text/plain; version=0.0.4", translator.metrics().encode())
             else:
-                self._answer(404, {"error": "there are /healthz and /status"})
+                self._answer(404, {"error": "there are /healthz, /status and /metrics"})
 
         def _answer(self, status: int, content: dict[str, Any]) -> None:
-            body = json.dumps(content, indent=2).encode() + b"\n"
+            self._send(status, "application/json", json.dumps(content, indent=2).encode() + b"\n")
+
+        def _send(self, status: int, kind: str, body: bytes) -> None:
             self.send_response(status)
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

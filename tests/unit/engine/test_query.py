@@ -28,7 +28,7 @@ from tests.unit.fakes import FakeClock
 from tests.unit.support import NOW
 
 DEFAULTS: dict[str, Any] = {
-    "query": "up", "time": None, "start": None, "end": "now", "step": "15s", "min": None, "max": None,
+    "query": "up", "since": None, "time": None, "start": None, "end": "now", "step": "15s", "min": None, "max": None,
     "allow_empty": False, "allow_nan": False, "max_age": None,
     "retries": 3, "retry_delay": "1s", "retry_on": ["unreachable", "timeout"],
 }  # fmt: skip
@@ -94,6 +94,24 @@ def test_a_server_that_comes_back_is_asked_again(error: PrometheusError) -> None
     result = run(FakePrometheus(error, error, one(1)), clock, retry_delay="2s")
 
     assert (result["reason"], result["attempts"], clock.elapsed) == ("ok", 3, 4)
+
+
+def test_the_window_since_a_moment_grows_with_each_try() -> None:
+    prometheus = FakePrometheus(one(0), one(0), one(50))
+    since = str(NOW_SECONDS - 8)
+
+    result = run(prometheus, query="n[$window]", since=since, min=50, retry_on=["below_min"], retry_delay="3s")
+
+    assert prometheus.asked == [("n[10s]", None), ("n[11s]", None), ("n[14s]", None)]
+    assert (result["reason"], result["msg"]) == ("ok", "n[14s] gives 50.")
+
+
+def test_the_window_ends_with_the_moment_that_is_asked_about() -> None:
+    prometheus = FakePrometheus(one(1))
+
+    run(prometheus, query="n[$window]", since="-5m", time="-1m")
+
+    assert prometheus.asked == [("n[240s]", NOW_SECONDS - 60)]
 
 
 def test_retries_are_bounded() -> None:

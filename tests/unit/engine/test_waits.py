@@ -30,6 +30,7 @@ from tests.unit.support import (
     LABEL,
     NEW,
     NOT_OBSERVED,
+    SECOND_GATE,
     STATES,
     TIMED_PAUSE,
     Tree,
@@ -436,6 +437,13 @@ def test_a_wait_through_an_analysis_shows_its_evidence_and_is_no_failure(value: 
     assert (result["failed"], result["reason"]) == (False, "healthy")
     assert [(item["name"], item["evidence"]) for item in result["rollout"]["analysis"]] == [("a", evidence)]
     assert cluster.asked == ["get rollouts/shop", "watch rollouts/shop", "list analysisruns"]
+
+
+def test_whoever_comes_to_a_gate_is_shown_what_it_was_passed_on_so_far() -> None:
+    cluster = FakeCluster(paused(SECOND_GATE), analysis_run("a", "Successful", values=("[]",)))
+    result = run(cluster, Wait(Goal(Until.HEALTHY, fail_on=frozenset({"paused"}))), timeout=60)
+    assert (result["failed"], result["reason"]) == (True, "paused")
+    assert [(item["name"], item["evidence"]) for item in result["rollout"]["analysis"]] == [("a", "silent")]
 
 
 def test_a_wait_through_an_experiment_shows_its_evidence() -> None:

@@ -1,0 +1,236 @@
+# Copyright: Contributors to the progressive.delivery collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The role release: through all gates on evidence, and nowhere without it."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.kit import ANALYSIS_STEP, Gauge, Object, Stage, blue_green, canary
+from tests.integration.release import Release
+from tests.integration.shop import eventually
+
+GATED: list[Object] = [{"setWeight": 20}, {"pause": {}}, {"setWeight": 60}, {"pause": {}}]
+ONE_GATE: list[Object] = [{"setWeight": 20}, {"pause": {}}]
+FIRST = {"app": "shop:1.0.0"}
+SECOND = {"app": "shop:2.0.0"}
+
+
+@pytest.fixture
+def release(stage: Stage, tmp_path: Path) -> Release:
+    return Release(stage, tmp_path)
+
+
+def images(stage: Stage) -> dict[str, str]:
+    return stage.ok("rollout_info", name="shop")["rollouts"][0]["images"]
+
+
+def stable(stage: Stage) -> bool:
+    """Whether the version of the spec is the stable one."""
+    status = stage.get()["status"]
+    return bool(status["stableRS"] == status["currentPodHash"])
+
+
+# ---- With evidence
+
+
+@pytest.mark.smoke
+def test_it_passes_all_gates_and_changes_nothing_the_second_time(stage: Stage, release: Release) -> None:
+    stage.deploy(canary(steps=GATED))
+    demand = {"requests": {"canary": "vector(500)"}, "min_requests": 100, "signals": ["vector(1)"]}
+    assert release.run("--check", images=SECOND, **demand).succeeded().changed == 1
+    assert images(stage) == FIRST
+
+    done = release.run(images=SECOND, **demand).succeeded()
+    assert "promoted past 2 gate(s), each on evidence" in release.said(done)
+    assert (images(stage), stable(stage)) == (SECOND, True)
+    assert release.result["reason"] == "healthy"
+
+    again = release.run(images=SECOND, **demand).succeeded()
+    assert again.changed == 0
+    assert "gate" not in release.said(again)
+    assert release.run("--check", images=SECOND, **demand).succeeded().changed == 0
+
+
+def test_a_blue_green_has_one_gate(stage: Stage, release: Release) -> None:
+    rollout, *services = blue_green()
+    stage.deploy(rollout, *services)
+    held = release.fails(images=SECOND, requests={"preview": "vector(1)"}, min_requests=100)
+    assert "is not promoted past its gate: evidence is missing: preview: vector(1) gives 1, below min 100." in held
+    assert not stable(stage)
+    release.run(images=SECOND, requests={"preview": "vector(500)"}, min_requests=100).succeeded()
+    assert stable(stage)
+    assert release.run(images=SECOND).succeeded().changed == 0
+
+
+def test_it_leaves_the_gate_to_a_person(stage: Stage, release: Release) -> None:
+    stage.deploy(canary(steps=GATED))
+    stopped = release.run(images=SECOND, at_gate="stop").succeeded()
+    assert "The evidence for this gate is there" in release.said(stopped)
+    assert release.run(images=SECOND, at_gate="stop").succeeded().changed == 0
+    stage.ok("rollout_promote", expected_step=1)
+    release.run(images=SECOND, at_gate="stop").succeeded()
+    assert release.result["rollout"]["step"]["index"] == 3
+    done = release.run(images=SECOND).succeeded()
+    assert "promoted past 1 gate(s)" in release.said(done)
+    assert stable(stage)
+
+
+def test_evidence_that_nobody_has_asked_for_is_told(stage: Stage, release: Release) -> None:
+    stage.deploy(canary(steps=[{"setWeight": 20}, {"pause": {"duration": 1}}]))
+    done = release.run(images=SECOND, signals=["vector(1)"]).succeeded()
+    assert "nobody has asked for the evidence" in release.said(done)
+    done = release.run(images=FIRST).succeeded()
+    assert "nobody" not in release.said(done), "none was demanded"
+
+
+# ---- Without it
+
+
+def test_too_few_requests_hold_or_abort_as_told(stage: Stage, release: Release) -> None:
+    stage.deploy(canary(steps=ONE_GATE))
+    demand = {"images": SECOND, "requests": {"canary": "vector(7)"}, "min_requests": 100}
+    held = release.fails(**demand)
+    for part in (
+        f"Rollout {stage.namespace}/shop",
+        "at step 1, with 20 %",
+        "canary: vector(7) gives 7, below min 100",
+        "It stays where",
+    ):
+        assert part in held
+    assert stage.get()["status"]["currentStepIndex"] == 1
+    aborted = release.fails(**demand, on_missing_evidence="abort")
+    assert "aborted revision 2 at step 1" in aborted
+    assert "all traffic is back on the stable version" in aborted
+    assert stage.get()["status"]["abort"] is True
+
+
+@pytest.mark.parametrize("query", ["nothing_total", "vector(0) / vector(0)"], ids=["empty", "nan"])
+def test_a_check_without_a_value_is_missing_evidence(stage: Stage, release: Release, query: str) -> None:
+    stage.deploy(canary(steps=ONE_GATE))
+    assert "evidence is missing" in release.fails(images=SECOND, checks=[{"query": query, "max": 1}])
+    assert not stage.get()["status"].get("abort")
+
+
+def test_a_bad_value_aborts_whatever_the_policy_is(stage: Stage, release: Release) -> None:
+    stage.deploy(canary(steps=ONE_GATE))
+    said = release.fails(images=SECOND, checks=[{"query": "vector(0.2)", "max": 0.1}])
+    assert "a check is bad: vector(0.2) gives 0.2, above max 0.1. " in said
+    assert "all traffic is back on the stable version" in said
+
+
+def test_what_is_dead_makes_the_rest_worthless(stage: Stage, release: Release) -> None:
+    stage.deploy(canary(steps=ONE_GATE))
+    checks = [{"query": "vector(0.2)", "max": 0.1}]
+    said = release.fails(images=SECOND, signals=["vector(1)", "vector(0)"], checks=checks)
+    assert "evidence is missing: vector(0) gives 0, below min 1." in said
+    assert "vector(0.2)" not in said
+    assert "where the requests really go is not known" in said
+    assert not stage.get()["status"].get("abort")
+
+
+def silent(stage: Stage) -> Object:
+    """An analysis that passes when its query finds nothing."""
+    provider = {"prometheus": {"address": stage.lab.record["addresses"]["prometheus"], "query": "nothing_total"}}
+    metric = {"name": "errors", "successCondition": "len(result) == 0", "provider": provider}
+    head = {"apiVersion": "argoproj.io/v1alpha1", "kind": "AnalysisTemplate", "metadata": {"name": "value"}}
+    return {**head, "spec": {"metrics": [metric]}}
+
+
+def test_an_analysis_that_was_silent_is_missing_evidence_for_whoever_comes(stage: Stage, release: Release) -> None:
+    stage.deploy(canary(steps=[{"setWeight": 20}, ANALYSIS_STEP, {"pause": {}}]), silent(stage))
+    first, second = release.fails(images=SECOND), release.fails(images=SECOND)
+    for said in (first, second):
+        assert "is called Successful and rests on nothing" in said
+    assert stage.get()["status"]["currentStepIndex"] == 2
+    release.run(images=SECOND, accept_silence=["errors"]).succeeded()
+    assert stable(stage)
+
+
+# ---- When the update itself fails
+
+
+def test_an_analysis_that_fails_and_a_retry(stage: Stage, release: Release, gauge: Gauge) -> None:
+    gauge.value = 0.5
+    stage.deploy(canary(steps=[{"setWeight": 20}, ANALYSIS_STEP]), gauge.template())
+    said = release.fails(images=SECOND)
+    assert release.result["reason"] == "analysis_failed"
+    assert 'metric "value" Failed' in said
+    again = release.fails(images=SECOND)
+    assert "It was aborted before this run" in again
+    assert "release_retry" in again
+    gauge.value = 1.0
+    release.run(images=SECOND, retry=True).succeeded()
+    assert stable(stage)
+    assert release.run(images=SECOND, retry=True).succeeded().changed == 0
+
+
+def test_an_update_that_is_stuck_is_aborted(stage: Stage, release: Release) -> None:
+    stage.deploy(canary(steps=[{"setWeight": 20}, {"pause": {"duration": "1h"}}]))
+    said = release.fails(images=SECOND, wait_timeout="2s")
+    assert "no success within 2s" in said
+    assert "aborted revision 2" in said
+    assert stage.get()["status"]["abort"] is True
+
+
+@pytest.mark.parametrize("policy", ["hold", "abort"])
+def test_an_inconclusive_analysis_is_missing_evidence(
+    stage: Stage, release: Release, gauge: Gauge, policy: str
+) -> None:
+    gauge.value = 0.9
+    template = gauge.template(failureCondition="result < 0.5")
+    stage.deploy(canary(steps=[{"setWeight": 20}, ANALYSIS_STEP]), template)
+    said = release.fails(images=SECOND, on_missing_evidence=policy)
+    assert "a person must look at the analysis" in said
+    assert bool(stage.get()["status"].get("abort")) == (policy == "abort")
+
+
+def test_another_version_that_takes_over_is_left_alone(stage: Stage, release: Release) -> None:
+    stage.deploy(canary(steps=[{"setWeight": 20}, {"pause": {"duration": "1h"}}]))
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        # Whether the role follows the second version already or comes to the third, it is not its own.
+        failing = pool.submit(release.fails, images=SECOND, wait_timeout="10s")
+        eventually(lambda: stage.get()["status"].get("pauseConditions"), timeout=120)
+        stage.ok("rollout_set_image", images={"app": "shop:3.0.0"})
+        said = failing.result(timeout=120)
+    assert "Somebody has set another version meanwhile. It is theirs, so it was not touched." in said
+    assert not stage.get()["status"].get("abort")
+
+
+def test_what_somebody_has_stopped_stays_so(stage: Stage, release: Release) -> None:
+    stage.deploy(canary(steps=GATED))
+    release.run(images=SECOND, at_gate="stop").succeeded()
+    stage.kubectl("patch", "rollout", "shop", "--type=merge", "-p", json.dumps({"spec": {"paused": True}}))
+    said = release.fails(images=SECOND)
+    assert "spec.paused is set" in said
+    assert "Somebody has stopped it on purpose" in said
+    assert stage.get()["spec"]["paused"] is True
+    assert stage.get()["status"]["currentStepIndex"] == 1
+
+
+# ---- Wishes that cannot be met
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"min_requests": 5}, "release_min_requests is 5, but release_requests does not say how to count them"),
+        (
+            {"checks": [{"query": "up"}], "prometheus_address": ""},
+            "release_prometheus_address is empty, but release_checks",
+        ),
+        ({"name": "nobody"}, "nobody"),
+        ({"images": {"other": "shop:2"}}, "has no container named other"),
+    ],
+    ids=["nothing to count by", "nobody to ask", "no such Rollout", "no such container"],
+)
+def test_a_wish_that_cannot_be_met(stage: Stage, release: Release, given: dict[str, Any], said: str) -> None:
+    stage.deploy(canary(steps=GATED))
+    assert said in release.fails(**{"images": SECOND, **given})
+    assert images(stage) == FIRST
