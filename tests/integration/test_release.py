@@ -153,6 +153,15 @@ def test_an_analysis_that_was_silent_is_missing_evidence_for_whoever_comes(stage
     assert stable(stage)
 
 
+def test_silence_is_no_success_where_no_gate_could_hold_it(stage: Stage, release: Release) -> None:
+    stage.deploy(canary(steps=[{"setWeight": 20}, ANALYSIS_STEP]), silent(stage))
+    said = release.fails(images=SECOND)
+    assert "on no evidence" in said
+    assert "rollout_undo" in said
+    assert stable(stage), "the controller has passed it"
+    assert release.run(images=SECOND).succeeded().changed == 0, "a run with nothing to release judges nothing"
+
+
 # ---- When the update itself fails
 
 

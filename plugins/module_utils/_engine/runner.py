@@ -275,10 +275,14 @@ class Runner:
         return self._outcome(False, reason, message)
 
     def _reached(self, goal: Reached, message: str, verb: Verb) -> Outcome:
-        """A wait that led through an analysis shows what it was let through on, for one request more."""
-        found = Findings()
-        if self._saw_analysis and verb.goal.until is not Until.OBSERVED:
-            found = of_last_try(self._reader, self._view().rollout)
+        """A wait that led through an analysis shows what it was let through on, for one request more.
+
+        An explicit wait may have come after an analysis that was over in no time, so it looks in any case.
+        """
+        found, rollout = Findings(), self._view().rollout
+        explicit = not verb.goal.healthy_is_enough
+        if (self._saw_analysis or (explicit and rollout.has_analysis)) and verb.goal.until is not Until.OBSERVED:
+            found = of_last_try(self._reader, rollout)
         return replace(self._succeeded(goal.reason, message), runs=found.runs, experiment=found.experiment)
 
     def _failed(self, reason: str, message: str) -> Outcome:

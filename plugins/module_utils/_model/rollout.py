@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from .steps import Step, parse_steps, weight_at
+from .steps import ANALYSIS, EXPERIMENT, Step, parse_steps, weight_at
 from .timestamps import parse_time
 
 CANARY = "canary"
@@ -173,6 +173,14 @@ class Rollout:
     def current_experiment(self) -> str:
         """The name of the Experiment that the current step waits for; empty when there is none."""
         return (self.status.get(CANARY) or {}).get("currentExperiment") or ""
+
+    @property
+    def has_analysis(self) -> bool:
+        """Whether its strategy asks for an analysis of any kind, or for an Experiment."""
+        fields = ("analysis", "prePromotionAnalysis", "postPromotionAnalysis")
+        return any(self.strategy_spec.get(field) for field in fields) or any(
+            step.kind in (ANALYSIS, EXPERIMENT) for step in self.steps
+        )
 
     @property
     def max_weight(self) -> int:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.errors import (
     Forbidden,
@@ -444,6 +446,16 @@ def test_whoever_comes_to_a_gate_is_shown_what_it_was_passed_on_so_far() -> None
     result = run(cluster, Wait(Goal(Until.HEALTHY, fail_on=frozenset({"paused"}))), timeout=60)
     assert (result["failed"], result["reason"]) == (True, "paused")
     assert [(item["name"], item["evidence"]) for item in result["rollout"]["analysis"]] == [("a", "silent")]
+
+
+def test_whoever_asks_for_the_end_is_shown_an_analysis_that_was_over_before() -> None:
+    explicit = replace(HEALTHY, healthy_is_enough=False)
+    cluster = FakeCluster(THROUGH, analysis_run("a", "Successful", values=("[]",)))
+    result = run(cluster, Wait(explicit), timeout=60)
+    assert [(item["name"], item["evidence"]) for item in result["rollout"]["analysis"]] == [("a", "silent")]
+    without = canary({"spec": {"strategy": {"canary": {"steps": [{"setWeight": 20}]}}}})
+    assert run(quiet := FakeCluster(without), Wait(explicit), timeout=60)["rollout"]["analysis"] == []
+    assert "list analysisruns" not in quiet.asked
 
 
 def test_a_wait_through_an_experiment_shows_its_evidence() -> None:

@@ -293,3 +293,21 @@ def test_a_view_does_not_change_the_object() -> None:
     assert view(raw).raw is raw
     assert raw == paused(FIRST_GATE)
     assert raw["spec"]["strategy"]["canary"]["steps"] == STEPS
+
+
+@pytest.mark.parametrize(
+    ("strategy", "expected"),
+    [
+        ({"canary": {"steps": [{"setWeight": 20}]}}, False),
+        ({"canary": {"steps": [{"analysis": {"templates": [{"templateName": "a"}]}}]}}, True),
+        ({"canary": {"steps": [{"experiment": {"templates": []}}]}}, True),
+        ({"canary": {"analysis": {"templates": [{"templateName": "a"}]}}}, True),
+        ({"blueGreen": {"activeService": "a"}}, False),
+        ({"blueGreen": {"prePromotionAnalysis": {"templates": [{"templateName": "a"}]}}}, True),
+        ({"blueGreen": {"postPromotionAnalysis": {"templates": [{"templateName": "a"}]}}}, True),
+    ],
+)
+def test_whether_a_strategy_asks_for_an_analysis(strategy: dict[str, Any], expected: bool) -> None:
+    raw = canary()
+    raw["spec"]["strategy"] = strategy
+    assert view(raw).has_analysis is expected
