@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.progressive.delivery.plugins.module_utils._lab.lab import Lab as Record
+from ansible_collections.progressive.delivery.plugins.module_utils._prometheus.client import Prometheus
 
 from tests.integration.client import Client
 from tests.integration.kit import Object, Stage, canary, service
@@ -55,12 +56,22 @@ class Shop:
     release: Release
     versions: Iterator[int] = field(default_factory=lambda: itertools.count(2))
 
+    @property
+    def counted(self) -> str:
+        """PromQL for the requests to the canary's Service in `$window`."""
+        called = f'destination_service_name="canary",destination_service_namespace="{self.stage.namespace}"'
+        return f"sum(increase(istio_requests_total{{{called}}}[$window]))"
+
+    def calls_of_the_canary(self) -> float:
+        """In the last seconds."""
+        query = self.counted.replace("$window", "3s") + " or vector(0)"
+        return Prometheus(self.stage.lab.record["addresses"]["prometheus"]).instant(query).samples[0].value
+
     def demand(self, version: str) -> dict[str, Any]:
         """The role's variables for that version: it wants requests."""
-        called = f'destination_service_name="canary",destination_service_namespace="{self.stage.namespace}"'
         return {
             "images": {"app": f"shop:{version}"},
-            "requests": {"canary": f"sum(increase(istio_requests_total{{{called}}}[$window]))"},
+            "requests": {"canary": self.counted},
             "min_requests": 20,
             "evidence_timeout": 30,
         }
@@ -137,6 +148,8 @@ def test_what_dies_at_the_gate_is_missing_evidence(shop: Shop, part: str) -> Non
 def test_weights_that_nobody_carries_out_bring_no_requests(shop: Shop) -> None:
     """Even where nobody asks whether the translator lives: the new version stays without users."""
     version = shop.next_version()
+    # Envoy keeps what it was told last, so that has to be that nobody goes to the canary.
+    eventually(lambda: shop.weights() == [100, 0] and shop.calls_of_the_canary() == 0)
     kill(shop, "mesh-translator")
     shop.set_image(version)
     held = shop.release.fails(**{**shop.demand(version), "evidence_timeout": 4}, signals=[])

@@ -52,7 +52,7 @@ def test_the_quickstart_tells_both_stories_and_can_be_run_again(fresh_lab: str) 
     good, bad = (shares(first.output, part) for part in ("1. The good version", "2. The bad version"))
     assert good["2.0.0"].succeeded == 100
     assert good["2.0.0"].requests >= 100
-    assert 94 <= bad["3.0.0"].succeeded <= 96
+    assert 90 <= bad["3.0.0"].succeeded <= 98, "5 % of some hundred requests"
     assert bad["3.0.0"].share < 25, "no more than the first weight allows"
 
     second = run_playbook("quickstart", {**variables, "quickstart_bad": "4.0.0"}).succeeded()
