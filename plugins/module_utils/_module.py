@@ -8,7 +8,7 @@ from __future__ import annotations
 import traceback
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 # What is missing is reported by run_module, so that the argument specification can be read without it.
 IMPORT_ERROR: str | None = None
@@ -34,16 +34,6 @@ WAIT: Spec = {
     **WAITING,
     "name": {"type": "str", "required": True},
     "namespace": {"type": "str", "default": "default"},
-}
-PROMETHEUS: Spec = {
-    "address": {"type": "str", "fallback": (env_fallback, ["PROMETHEUS_ADDRESS"])},
-    "timeout": {"type": "str", "default": "10s"},
-    "headers": {"type": "dict", "default": {}},
-    "bearer_token": {"type": "str", "no_log": True},
-    "username": {"type": "str"},
-    "password": {"type": "str", "no_log": True},
-    "validate_certs": {"type": "bool", "default": True},
-    "ca_cert": {"type": "path"},
 }
 FORWARD: Spec = {
     **WAIT,

@@ -230,10 +230,10 @@ waiting:
 
 from ansible_collections.progressive.delivery.plugins.module_utils._module import (
     AUTH,
-    PROMETHEUS,
     WAITING,
     run_module,
 )
+from ansible_collections.progressive.delivery.plugins.module_utils._options import PROMETHEUS
 
 
 def main() -> None:

@@ -222,8 +222,9 @@ attempts:
   returned: always
 """
 
-from ansible.module_utils.basic import AnsibleModule, env_fallback
+from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.progressive.delivery.plugins.module_utils._engine.query import run_query
+from ansible_collections.progressive.delivery.plugins.module_utils._options import PROMETHEUS
 from ansible_collections.progressive.delivery.plugins.module_utils._prometheus.client import Prometheus, secrets_in
 
 
@@ -232,7 +233,8 @@ def main() -> None:
     reasons = ["unreachable", "timeout", "empty", "nan", "stale", "below_min", "above_max"]
     module = AnsibleModule(
         argument_spec={
-            "address": {"type": "str", "required": True, "fallback": (env_fallback, ["PROMETHEUS_ADDRESS"])},
+            **PROMETHEUS,
+            "address": {**PROMETHEUS["address"], "required": True},
             "query": {"type": "str", "required": True},
             "since": {"type": "str"},
             "time": {"type": "str"},
@@ -247,13 +249,6 @@ def main() -> None:
             "retries": {"type": "int", "default": 3},
             "retry_delay": {"type": "str", "default": "1s"},
             "retry_on": {"type": "list", "elements": "str", "choices": reasons, "default": ["unreachable", "timeout"]},
-            "timeout": {"type": "str", "default": "10s"},
-            "headers": {"type": "dict", "default": {}},
-            "bearer_token": {"type": "str", "no_log": True},
-            "username": {"type": "str"},
-            "password": {"type": "str", "no_log": True},
-            "validate_certs": {"type": "bool", "default": True},
-            "ca_cert": {"type": "path"},
         },
         mutually_exclusive=[("time", "start"), ("bearer_token", "username")],
         required_by={"password": "username"},

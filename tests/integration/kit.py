@@ -17,7 +17,6 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from unittest import mock
 
@@ -28,6 +27,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils._cluster.reso
 from ansible_collections.progressive.delivery.plugins.module_utils._engine.task import run_task
 from ansible_collections.progressive.delivery.plugins.module_utils._prometheus.client import Prometheus
 
+from tests.integration.page import Page
 from tests.integration.support import Lab
 
 Object = dict[str, Any]
@@ -202,35 +202,16 @@ def referring(kind: str = "Deployment", api_version: str = "apps/v1") -> Object:
 # -- analysis
 
 
-class Gauge:
-    """A value on a loopback address for the analysis provider `web`."""
+class Gauge(Page):
+    """A value for the analysis provider `web`."""
 
     def __init__(self) -> None:
         self.value = 1.0
-        gauge = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                body = json.dumps({"value": gauge.value}).encode()
-                self.send_response(200)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Quiet."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        super().__init__("application/json", lambda: json.dumps({"value": self.value}))
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}/"
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        return f"http://{self.address}/"
 
     def template(self, name: str = "value", **metric: Any) -> Object:
         """An AnalysisTemplate that asks for the value."""

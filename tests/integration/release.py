@@ -13,16 +13,12 @@ from typing import Any
 import yaml
 
 from tests.integration.kit import Stage
-from tests.integration.support import PlaybookRun, run_playbook
+from tests.integration.support import PlaybookRun, play, run_playbook
 
 PLAYBOOK = [
-    {
-        "hosts": "localhost",
-        "connection": "local",
-        "gather_facts": False,
-        "vars": {"ansible_python_interpreter": "{{ ansible_playbook_python }}"},
-        "module_defaults": {"group/progressive.delivery.delivery": {"kubeconfig": "{{ kubeconfig }}"}},
-        "tasks": [
+    play(
+        module_defaults={"group/progressive.delivery.delivery": {"kubeconfig": "{{ kubeconfig }}"}},
+        tasks=[
             {
                 "name": "Know where Prometheus is and what must be alive",
                 "ansible.builtin.include_role": {"name": "progressive.delivery.prometheus"},
@@ -43,7 +39,7 @@ PLAYBOOK = [
                 ],
             },
         ],
-    }
+    )
 ]
 
 

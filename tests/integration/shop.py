@@ -6,25 +6,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.resources import JSON_PATCH, Resource
 
 from tests.integration.client import Client
 from tests.integration.kit import Object, Stage, service
+from tests.integration.support import eventually
 
 RULES = "networking.istio.io/v1"
 VIRTUAL_SERVICE = Resource(RULES, "VirtualService", "virtualservices")
-
-
-def eventually(look: Callable[[], Any], timeout: float = 30.0) -> Any:
-    """What `look` returns as soon as that is true."""
-    deadline = time.monotonic() + timeout
-    while not (found := look()):
-        assert time.monotonic() < deadline, f"not within {timeout} s"
-        time.sleep(0.02)
-    return found
 
 
 def deployment(name: str, tag: str, replicas: int = 2, **annotations: str) -> Object:

@@ -10,7 +10,7 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -121,6 +121,34 @@ def run_module(
     assert match, result.stdout + result.stderr
     value, _ = json.JSONDecoder().raw_decode(match[2])
     return {"failed": match[1] == "FAILED", **value}
+
+
+def play(**rest: Any) -> dict[str, Any]:
+    """A play on this machine, with the Python of the tests."""
+    interpreter = {"ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+    return {"hosts": "localhost", "connection": "local", "gather_facts": False, "vars": interpreter, **rest}
+
+
+def role_call(role: str) -> dict[str, Any]:
+    """A task that includes the collection's role, by the entry point that the variable `entry` names."""
+    call = {"name": f"{COLLECTION}.{role}", "tasks_from": "{{ entry }}"}
+    return {"name": "Call the role", "ansible.builtin.include_role": call}
+
+
+def eventually(
+    look: Callable[[], Any], *, timeout: float = 30.0, what: str = "", ignoring: tuple[type[Exception], ...] = ()
+) -> Any:
+    """What `look` returns as soon as that is true; until then it may also raise what is in `ignoring`."""
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            if found := look():
+                return found
+        except ignoring:
+            if time.monotonic() > deadline:
+                raise
+        assert time.monotonic() < deadline, what or f"not within {timeout} s"
+        time.sleep(0.05)
 
 
 def own_lab(purpose: str) -> str:

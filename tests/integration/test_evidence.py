@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 from ansible_collections.progressive.delivery.plugins.module_utils._prometheus.client import Prometheus
 
 from tests.integration.kit import ANALYSIS_STEP, Gauge, Object, Stage, blue_green, canary
-from tests.integration.support import run_module
+from tests.integration.page import Scraped
+from tests.integration.support import eventually, run_module
 
 GATED: list[Object] = [{"setWeight": 20}, ANALYSIS_STEP, {"pause": {}}]
 
@@ -121,34 +120,18 @@ def test_a_run_of_dry_runs_decides_nothing(stage: Stage, gauge: Gauge) -> None:
 # -- requests
 
 
-class Counters:
+class Counters(Scraped):
     """Counters of requests by version, scraped by the lab's Prometheus."""
 
     def __init__(self, stage: Stage) -> None:
         self.requests = {"canary": 0, "stable": 0}
         self._job = stage.namespace
-        counters = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                lines = (f'handled_total{{version="{arm}"}} {count}\n' for arm, count in counters.requests.items())
-                body = "".join(lines).encode()
-                self.send_response(200)
-                self.send_header("Content-Type", "text/plain; version=0.0.4")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Quiet."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        super().__init__(stage.lab, self._job, {"job": self._job}, self._content)
         self._prometheus = Prometheus(stage.lab.record["addresses"]["prometheus"])
-        self._targets = stage.lab.folder / "prometheus" / "targets" / f"{self._job}.json"
-        target = f"127.0.0.1:{self._server.server_address[1]}"
-        self._targets.write_text(json.dumps([{"targets": [target], "labels": {"job": self._job}}]))
         self._await_scrape()
+
+    def _content(self) -> str:
+        return "".join(f'handled_total{{version="{arm}"}} {count}\n' for arm, count in self.requests.items())
 
     def query(self, version: str, window: str = "[$window]") -> str:
         return f'sum(increase(handled_total{{job="{self._job}",version="{version}"}}{window}))'
@@ -159,20 +142,13 @@ class Counters:
         self._await_scrape()
 
     def _await_scrape(self) -> None:
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            # Kubernetes tells the end of a run to the second, so what came later than that does not count.
-            now = float(int(time.time()))
-            known = self._prometheus.instant(f'handled_total{{job="{self._job}"}}', now).samples
-            if {sample.labels["version"]: int(sample.value) for sample in known} == self.requests:
-                return
-            time.sleep(0.2)
-        raise AssertionError("Prometheus has not scraped the counters")
+        eventually(self._known, what="Prometheus has not scraped the counters")
 
-    def close(self) -> None:
-        self._targets.unlink()
-        self._server.shutdown()
-        self._server.server_close()
+    def _known(self) -> bool:
+        # Kubernetes tells the end of a run to the second, so what came later than that does not count.
+        now = float(int(time.time()))
+        known = self._prometheus.instant(f'handled_total{{job="{self._job}"}}', now).samples
+        return {sample.labels["version"]: int(sample.value) for sample in known} == self.requests
 
 
 @pytest.fixture

@@ -16,8 +16,9 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,21 +32,15 @@ from ansible_collections.progressive.delivery.plugins.module_utils._lab.lab impo
 from ansible_collections.progressive.delivery.plugins.module_utils._lab.pod_network import guard_address
 from ansible_collections.progressive.delivery.plugins.module_utils._lab.processes import Process
 
-from tests.integration.support import BUILD_TIMEOUT, run_module, run_playbook
+from tests.integration.support import BUILD_TIMEOUT, eventually, play, run_module, run_playbook
 
 NAME = f"test-lab-{os.getpid()}"
 TOOLS = Path(__file__).parents[2] / "roles" / "embedded_cluster" / "files" / "tools"
 PARTS = {"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok", "prometheus", "pod-simulator"}
 
-PLAYBOOK = [
-    {
-        "hosts": "localhost",
-        "connection": "local",
-        "gather_facts": False,
-        "vars": {"ansible_python_interpreter": "{{ ansible_playbook_python }}", "embedded_cluster_name": NAME},
-        "roles": [{"role": "progressive.delivery.embedded_cluster"}],
-    }
-]
+PLAYBOOK = [play(roles=[{"role": "progressive.delivery.embedded_cluster", "embedded_cluster_name": NAME}])]
+# A pod that is not there yet has no status, and one that is on its way not all of it.
+settle = partial(eventually, ignoring=(AssertionError, LookupError))
 
 
 @pytest.fixture(scope="module")
@@ -82,21 +77,6 @@ def status(lab: Lab, pod: str) -> dict[str, Any]:
 
 def conditions(state: dict[str, Any]) -> dict[str, str]:
     return {item["type"]: item["status"] for item in state.get("conditions", [])}
-
-
-def eventually(look: Callable[[], Any], timeout: float = 30.0) -> Any:
-    """What `look` returns as soon as that is true; it may also raise until then."""
-    deadline = time.monotonic() + timeout
-    while True:
-        try:
-            found = look()
-            if found:
-                return found
-        except (AssertionError, LookupError):
-            if time.monotonic() > deadline:
-                raise
-        assert time.monotonic() < deadline, f"not within {timeout} s"
-        time.sleep(0.1)
 
 
 def pod(name: str, image: str = "registry/app:1", **other: Any) -> dict[str, Any]:
@@ -236,7 +216,7 @@ def test_only_the_owner_reads_the_lab(own: Lab) -> None:
 @pytest.mark.usefixtures("pods")
 class TestPods:
     def test_a_normal_pod_runs_with_an_address_of_its_own(self, own: Lab) -> None:
-        state = eventually(lambda: conditions(status(own, "normal"))["Ready"] == "True" and status(own, "normal"))
+        state = settle(lambda: conditions(status(own, "normal"))["Ready"] == "True" and status(own, "normal"))
         [container] = state["containerStatuses"]
         [init] = state["initContainerStatuses"]
         assert state["phase"] == "Running"
@@ -249,7 +229,7 @@ class TestPods:
         assert init["state"]["terminated"]["reason"] == "Completed"
 
     def test_addresses_differ(self, own: Lab) -> None:
-        items = eventually(lambda: all_with_addresses(own))
+        items = settle(lambda: all_with_addresses(own))
         addresses = [item["status"]["podIP"] for item in items]
         assert len(set(addresses)) == len(addresses)
 
@@ -258,7 +238,7 @@ class TestPods:
         assert nodes <= {f"{NAME}-worker", f"{NAME}-worker2"}
 
     def test_image_pull_failure(self, own: Lab) -> None:
-        state = eventually(lambda: waiting(own, "image-pull-failure", "ImagePullBackOff"))
+        state = settle(lambda: waiting(own, "image-pull-failure", "ImagePullBackOff"))
         assert state["phase"] == "Pending"
         assert state["containerStatuses"][0]["imageID"] == ""
         assert conditions(state)["Ready"] == "False"
@@ -266,41 +246,39 @@ class TestPods:
         assert "ErrImagePull" in events
 
     def test_crash_loop(self, own: Lab) -> None:
-        state = eventually(lambda: waiting(own, "crash-loop", "CrashLoopBackOff"))
+        state = settle(lambda: waiting(own, "crash-loop", "CrashLoopBackOff"))
         container = state["containerStatuses"][0]
         assert container["lastState"]["terminated"]["exitCode"] == 1
         assert not container["ready"]
         first = container["restartCount"]
-        again = eventually(lambda: restarts(own) > first and status(own, "crash-loop"))
+        again = settle(lambda: restarts(own) > first and status(own, "crash-loop"))
         assert again["containerStatuses"][0]["containerID"] != container["containerID"]
         assert conditions(again)["Ready"] == "False"
 
     def test_slow_ready_takes_its_time(self, own: Lab) -> None:
-        state = eventually(
-            lambda: conditions(status(own, "slow-ready"))["Ready"] == "True" and status(own, "slow-ready")
-        )
+        state = settle(lambda: conditions(status(own, "slow-ready"))["Ready"] == "True" and status(own, "slow-ready"))
         since = {item["type"]: item["lastTransitionTime"] for item in state["conditions"]}
         assert 3 <= seconds_between(since["Initialized"], since["Ready"]) <= 10
 
     @pytest.mark.parametrize("name", ["never-ready", "by-digest"])
     def test_never_ready(self, own: Lab, name: str) -> None:
-        state = eventually(lambda: status(own, name)["phase"] == "Running" and status(own, name))
+        state = settle(lambda: status(own, name)["phase"] == "Running" and status(own, name))
         assert conditions(state)["Ready"] == conditions(state)["ContainersReady"] == "False"
         assert state["containerStatuses"][0]["state"]["running"]
 
     def test_a_readiness_gate_keeps_a_pod_unready_until_it_is_met(self, own: Lab) -> None:
-        eventually(lambda: conditions(status(own, "gated"))["ContainersReady"] == "True")
+        settle(lambda: conditions(status(own, "gated"))["ContainersReady"] == "True")
         assert conditions(status(own, "gated"))["Ready"] == "False"
         for met in ("True", "False"):
             set_gate(own, "gated", met)
-            eventually(lambda met=met: conditions(status(own, "gated"))["Ready"] == met)
+            settle(lambda met=met: conditions(status(own, "gated"))["Ready"] == met)
 
     def test_a_job_completes(self, own: Lab) -> None:
-        eventually(lambda: job_condition(own, "good", "Complete"))
+        settle(lambda: job_condition(own, "good", "Complete"))
 
     @pytest.mark.parametrize("name", ["bad", "bad-by-annotation"])
     def test_a_job_fails(self, own: Lab, name: str) -> None:
-        eventually(lambda: job_condition(own, name, "Failed"))
+        settle(lambda: job_condition(own, name, "Failed"))
         [item] = json.loads(kubectl(own, "get", "pods", "-l", f"job-name={name}", "-o", "json"))["items"]
         assert item["status"]["phase"] == "Failed"
         assert item["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"] == 1
@@ -318,7 +296,7 @@ class TestPods:
         own.stop("kwok")
         own.start("kwok")
         kubectl(own, "apply", "-f", "-", given=json.dumps(pod("late")))
-        eventually(lambda: conditions(status(own, "late"))["Ready"] == "True")
+        settle(lambda: conditions(status(own, "late"))["Ready"] == "True")
         addresses = [item["status"]["podIP"] for item in all_with_addresses(own)]
         assert len(set(addresses)) == len(addresses)
 
@@ -372,7 +350,7 @@ def test_prometheus_scrapes_what_is_put_into_its_folder(own: Lab) -> None:
             result: list[Any] = json.load(answer)["data"]["result"]
         return result
 
-    assert eventually(up)[0]["metric"]["job"] == "lab"
+    assert settle(up)[0]["metric"]["job"] == "lab"
 
 
 def test_the_audit_log_has_writes_without_the_noise(own: Lab) -> None:
@@ -479,7 +457,7 @@ def test_what_answers_for_another_is_not_taken_for_its_readiness(own: Lab) -> No
 
 def kill(lab: Lab, name: str) -> None:
     os.kill(lab.process(name).pid, signal.SIGKILL)
-    eventually(lambda: not lab.running(name))
+    settle(lambda: not lab.running(name))
 
 
 def converge(lab: Lab) -> Outcome:

@@ -23,8 +23,8 @@ from ansible_collections.progressive.delivery.plugins.module_utils._prometheus.c
 from tests.integration.client import Client
 from tests.integration.kit import Object, Stage, canary, service
 from tests.integration.release import Release
-from tests.integration.shop import VIRTUAL_SERVICE, eventually, split, virtual_service
-from tests.integration.support import lab_down, lab_up, own_lab, run_playbook
+from tests.integration.shop import VIRTUAL_SERVICE, split, virtual_service
+from tests.integration.support import eventually, lab_down, lab_up, own_lab, play, run_playbook
 
 PARTS = ("envoy", "prometheus", "mesh-translator", "pod-simulator")
 # What the release says about a dead part. Without Prometheus nothing can be asked, whatever else lives.
@@ -37,15 +37,7 @@ SAID = {
 ROUTING: Object = {"istio": {"virtualService": {"name": "shop", "routes": ["primary"]}}}
 SERVICES = {"stableService": "stable", "canaryService": "canary", "trafficRouting": ROUTING}
 STEPS: list[Object] = [{"setWeight": 20}, {"pause": {}}, {"setWeight": 100}]
-USERS = [
-    {
-        "hosts": "localhost",
-        "connection": "local",
-        "gather_facts": False,
-        "vars": {"ansible_python_interpreter": "{{ ansible_playbook_python }}"},
-        "roles": ["progressive.delivery.traffic"],
-    }
-]
+USERS = [play(roles=["progressive.delivery.traffic"])]
 
 
 @dataclass

@@ -6,10 +6,9 @@
 from __future__ import annotations
 
 import json
-import time
 import urllib.request
-from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,44 +18,19 @@ from ansible_collections.progressive.delivery.plugins.module_utils._analysis.sam
 from ansible_collections.progressive.delivery.plugins.module_utils._prometheus.client import Prometheus
 
 from tests.integration.kit import Object, Stage, service, template
-from tests.integration.support import Lab, PlaybookRun, run_playbook
+from tests.integration.support import Lab, PlaybookRun, eventually, play, role_call, run_playbook
 
 SCRAPED = {"prometheus.io/scrape": "true"}
+SHOW = "{{ prometheus_address | default('') }} and {{ prometheus_query_address | default('') }}"
 PLAYBOOK = [
-    {
-        "hosts": "localhost",
-        "connection": "local",
-        "gather_facts": False,
-        "vars": {"ansible_python_interpreter": "{{ ansible_playbook_python }}"},
-        "tasks": [
-            {
-                "name": "Call the role",
-                "ansible.builtin.include_role": {
-                    "name": "progressive.delivery.prometheus",
-                    "tasks_from": "{{ entry }}",
-                },
-            },
-            {
-                "name": "Show what it hands on",
-                "ansible.builtin.debug": {
-                    "msg": "{{ prometheus_address | default('') }} and {{ prometheus_query_address | default('') }}"
-                },
-            },
-        ],
-    }
+    play(tasks=[role_call("prometheus"), {"name": "Show what it hands on", "ansible.builtin.debug": {"msg": SHOW}}])
 ]
+# Prometheus may collect changes of targets for 7 seconds; the rest is for a busy machine.
+settle = partial(eventually, timeout=40)
 
 
 def ask(lab: Lab, query: str) -> tuple[Sample, ...]:
     return Prometheus(lab.record["addresses"]["prometheus"]).instant(query).samples
-
-
-def until(condition: Callable[[], bool], what: str, seconds: float = 40) -> None:
-    """Prometheus may collect changes of targets for 7 seconds; the rest is for a busy machine."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.1)
 
 
 # -- what a lab scrapes
@@ -80,7 +54,7 @@ def up(stage: Stage, app: str, job: str = "kubernetes-pods") -> tuple[Sample, ..
 @pytest.mark.smoke
 def test_pods_come_and_go_by_their_annotation(stage: Stage) -> None:
     stage.apply(deployment("shop", (8080,), SCRAPED), deployment("quiet", (8080,)))
-    until(lambda: len(up(stage, "shop")) == 2, "the pods are not scraped")
+    settle(lambda: len(up(stage, "shop")) == 2, what="the pods are not scraped")
 
     pods = json.loads(stage.kubectl("get", "pods", "--selector=app=shop", "--output=json"))["items"]
     found = {sample.labels["pod"]: sample.labels for sample in up(stage, "shop")}
@@ -92,7 +66,7 @@ def test_pods_come_and_go_by_their_annotation(stage: Stage) -> None:
     assert ask(stage.lab, f'process_resident_memory_bytes{{namespace="{stage.namespace}", app="shop"}}')
 
     stage.kubectl("delete", "deployment", "shop")
-    until(lambda: not ask(stage.lab, f'up{{namespace="{stage.namespace}", app="shop"}}'), "the targets stay")
+    settle(lambda: not ask(stage.lab, f'up{{namespace="{stage.namespace}", app="shop"}}'), what="the targets stay")
     assert not ask(stage.lab, f'up{{namespace="{stage.namespace}", app="quiet"}}')
 
 
@@ -112,12 +86,12 @@ def test_ports_that_only_root_may_open_and_others(stage: Stage) -> None:
         return sorted({int(sample.labels["instance"].rpartition(":")[2]) for sample in up(stage, app)})
 
     del expected["named"]
-    until(lambda: all(ports(app) == list(each) for app, each in expected.items()), "not all ports are scraped")
+    settle(lambda: all(ports(app) == list(each) for app, each in expected.items()), what="not all ports are scraped")
     # What answers at that path is no metrics, but Prometheus has looked there.
     named = f'up{{namespace="{stage.namespace}", app="named"}}'
-    until(
+    settle(
         lambda: {sample.labels["instance"].rpartition(":")[2] for sample in ask(stage.lab, named)} == {"9102"},
-        "Prometheus has not looked at the port that the annotation names",
+        what="Prometheus has not looked at the port that the annotation names",
     )
 
 
@@ -126,7 +100,7 @@ def test_pods_behind_a_service_with_the_annotation(stage: Stage) -> None:
     front["metadata"] |= {"annotations": SCRAPED, "labels": {"app": "front"}}
     stage.apply(deployment("shop", (8080,)), front)
 
-    until(lambda: len(up(stage, "front", "kubernetes-service-endpoints")) == 2, "the pods are not scraped")
+    settle(lambda: len(up(stage, "front", "kubernetes-service-endpoints")) == 2, what="the pods are not scraped")
 
     labels = up(stage, "front", "kubernetes-service-endpoints")[0].labels
     assert (labels["service"], labels["instance"].rpartition(":")[2]) == ("shop", "8080")
@@ -137,7 +111,7 @@ def test_containers_have_figures_without_any_annotation(stage: Stage) -> None:
     stage.apply(deployment("shop", (8080,)))
     query = f'container_memory_working_set_bytes{{namespace="{stage.namespace}", container="app"}}'
 
-    until(lambda: len(ask(stage.lab, query)) == 2, "there are no figures of the containers")
+    settle(lambda: len(ask(stage.lab, query)) == 2, what="there are no figures of the containers")
 
     labels = ask(stage.lab, query)[0].labels
     assert (labels["job"], labels["image"], labels["pod"][:5]) == ("cadvisor", "shop:1.0.0", "shop-")
@@ -153,11 +127,11 @@ def test_istios_metrics_have_istios_names(stage: Stage) -> None:
             return bool(answer.status == 200)
         return False
 
-    until(answered, "the mesh has no way to the pods")
+    settle(answered, what="the mesh has no way to the pods")
     counted = (
         f'istio_requests_total{{destination_service_name="shop", destination_service_namespace="{stage.namespace}"}}'
     )
-    until(lambda: bool(ask(stage.lab, counted)), "the requests are not counted")
+    settle(lambda: bool(ask(stage.lab, counted)), what="the requests are not counted")
 
 
 def test_prometheus_may_look_and_no_more(lab: Lab) -> None:
@@ -216,7 +190,7 @@ def test_it_can_be_taken_out_and_put_back(lab: Lab, playbook: Path) -> None:
         assert run(playbook, entry="uninstall", progressive_lab=lab.name).succeeded().changed == 0
     finally:
         run(playbook, progressive_lab=lab.name).succeeded()
-    until(lambda: {"envoy", "cadvisor"} <= jobs(lab), "the jobs do not come back")
+    settle(lambda: {"envoy", "cadvisor"} <= jobs(lab), what="the jobs do not come back")
 
 
 @pytest.mark.parametrize(

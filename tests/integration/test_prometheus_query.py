@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,43 +16,22 @@ from urllib.parse import urlencode
 import pytest
 from ansible_collections.progressive.delivery.plugins.module_utils._analysis.promql import selectors
 
-from tests.integration.support import Lab, run_module
+from tests.integration.page import Scraped
+from tests.integration.support import Lab, eventually, run_module
 
 Result = dict[str, Any]
 
 
-class Shop:
-    """Something that Prometheus scrapes: `shop_requests_total`, 10 more at each scrape, for two versions."""
+class Shop(Scraped):
+    """`shop_requests_total`, 10 more at each scrape, for two versions."""
 
     def __init__(self, lab: Lab) -> None:
-        self._lab = lab
         self._scrapes = 0
-        shop = self
+        super().__init__(lab, "shop", {"shop": "corner"}, self._content)
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                shop._scrapes += 1
-                lines = [f'shop_requests_total{{version="{each}"}} {shop._scrapes * 10}\n' for each in ("1", "2")]
-                body = "".join(lines).encode()
-                self.send_response(200)
-                self.send_header("Content-Type", "text/plain; version=0.0.4")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Quiet."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        self._targets = lab.folder / "prometheus" / "targets" / "shop.json"
-        address = f"127.0.0.1:{self._server.server_address[1]}"
-        self._targets.write_text(json.dumps([{"targets": [address], "labels": {"shop": "corner"}}]))
-
-    def close(self) -> None:
-        self._targets.unlink(missing_ok=True)
-        self._server.shutdown()
-        self._server.server_close()
+    def _content(self) -> str:
+        self._scrapes += 1
+        return "".join(f'shop_requests_total{{version="{each}"}} {self._scrapes * 10}\n' for each in ("1", "2"))
 
 
 @pytest.fixture(scope="module")
@@ -146,9 +124,7 @@ def test_a_rate_outlives_its_samples_and_max_age_sees_it(lab: Lab, shop: Shop) -
     waited = query(lab, "shop_requests_total", max=-1, retry_on=["above_max"], retries=60, allow_empty=True)
     assert waited["result"] == [], "Prometheus has marked the series as gone"
 
-    deadline = time.monotonic() + 30
-    while (result := query(lab, expression, max_age="2s"))["reason"] == "ok":
-        assert time.monotonic() < deadline
+    result = eventually(lambda: (now := query(lab, expression, max_age="2s"))["reason"] != "ok" and now)
     assert result["reason"] == "stale"
     assert result["value"] > 0, "and yet there is a value"
     assert 'shop_requests_total{version="1"} has no sample of the last 2s' in result["msg"]

@@ -9,7 +9,6 @@ It has a lab of its own, because it takes the controller away. The tests use it 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,28 +17,23 @@ import pytest
 import yaml
 
 from tests.integration.kit import canary
-from tests.integration.support import Lab, PlaybookRun, lab_down, lab_up, own_lab, run_module, run_playbook
+from tests.integration.support import (
+    Lab,
+    PlaybookRun,
+    eventually,
+    lab_down,
+    lab_up,
+    own_lab,
+    play,
+    role_call,
+    run_module,
+    run_playbook,
+)
 
 VERSION = "v1.10.2"
 NEWER = "v1.11.0"
 NAMESPACE = "argo-rollouts"
-PLAYBOOK = [
-    {
-        "hosts": "localhost",
-        "connection": "local",
-        "gather_facts": False,
-        "vars": {"ansible_python_interpreter": "{{ ansible_playbook_python }}"},
-        "tasks": [
-            {
-                "name": "Call the role",
-                "ansible.builtin.include_role": {
-                    "name": "progressive.delivery.argo_rollouts",
-                    "tasks_from": "{{ entry }}",
-                },
-            }
-        ],
-    }
-]
+PLAYBOOK = [play(tasks=[role_call("argo_rollouts")])]
 
 
 class Role:
@@ -107,10 +101,7 @@ def observed(lab: Lab) -> bool:
 
 @pytest.mark.smoke
 def test_the_controller_drives_rollouts_with_the_rights_it_ships_with(role: Role, rollout: str) -> None:
-    deadline = time.monotonic() + 60
-    while not observed(role.lab):
-        assert time.monotonic() < deadline, f"{rollout} was not looked at"
-        time.sleep(0.2)
+    eventually(lambda: observed(role.lab), timeout=60, what=f"{rollout} was not looked at")
 
     used = yaml.safe_load((role.lab.folder / "rollouts-controller.kubeconfig").read_text())
     assert list(used["users"][0]["user"]) == ["token"], "not the administrator's certificate"

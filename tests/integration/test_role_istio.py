@@ -16,18 +16,11 @@ import pytest
 import yaml
 from ansible_collections.progressive.delivery.plugins.module_utils._lab.lab import Lab as LabRecord
 
-from tests.integration.support import BUILD_TIMEOUT, Lab, PlaybookRun, lab_down, own_lab, run_playbook
+from tests.integration.support import BUILD_TIMEOUT, Lab, PlaybookRun, lab_down, own_lab, play, role_call, run_playbook
 
 PROCESSES = ("envoy", "mesh-translator")
-HEAD = {
-    "hosts": "localhost",
-    "connection": "local",
-    "gather_facts": False,
-    "vars": {"ansible_python_interpreter": "{{ ansible_playbook_python }}"},
-}
-CLUSTER = [{**HEAD, "roles": [{"role": "progressive.delivery.embedded_cluster"}]}]
-CALL = {"name": "progressive.delivery.istio", "tasks_from": "{{ entry }}"}
-ROLE = [{**HEAD, "tasks": [{"name": "Call the role", "ansible.builtin.include_role": CALL}]}]
+CLUSTER = [play(roles=[{"role": "progressive.delivery.embedded_cluster"}])]
+ROLE = [play(tasks=[role_call("istio")])]
 
 
 class Role:
@@ -59,8 +52,8 @@ class Role:
 @pytest.fixture(scope="module")
 def role(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Role]:
     folder, name = tmp_path_factory.mktemp("play"), own_lab("istio")
-    for file, play in (("cluster", CLUSTER), ("role", ROLE)):
-        (folder / f"{file}.yml").write_text(yaml.safe_dump(play))
+    for file, found in (("cluster", CLUSTER), ("role", ROLE)):
+        (folder / f"{file}.yml").write_text(yaml.safe_dump(found))
     run_playbook(folder / "cluster.yml", {"embedded_cluster_name": name}, timeout=BUILD_TIMEOUT).succeeded()
     yield Role(folder / "role.yml", Lab(name))
     lab_down(name)

@@ -21,7 +21,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils._model.timest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.integration.kit import Object, Stage
-from tests.integration.support import Lab, run_playbook
+from tests.integration.support import Lab, eventually, run_playbook
 
 PREFIX = "simulator.progressive.delivery"
 GATE = "example.com/checked"
@@ -54,15 +54,6 @@ def refuses(url: str) -> bool:
     except OSError as error:
         return isinstance(getattr(error, "reason", error), ConnectionRefusedError)
     return False
-
-
-def eventually(look: Callable[[], Any], timeout: float = 30.0) -> Any:
-    """What `look` returns as soon as that is true."""
-    deadline = time.monotonic() + timeout
-    while not (found := look()):
-        assert time.monotonic() < deadline, f"not within {timeout} s"
-        time.sleep(0.05)
-    return found
 
 
 def listed(stage: Stage) -> list[dict[str, Any]]:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
-import time
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -21,31 +21,17 @@ import yaml
 from ansible_collections.progressive.delivery.plugins.module_utils._lab.lab import Lab as Record
 
 from tests.integration.kit import Object, Stage, service
-from tests.integration.support import PlaybookRun, lab_up, run_playbook
+from tests.integration.support import PlaybookRun, eventually, lab_up, play, role_call, run_playbook
 
-PLAYBOOK = [
-    {
-        "hosts": "localhost",
-        "connection": "local",
-        "gather_facts": False,
-        "vars": {"ansible_python_interpreter": "{{ ansible_playbook_python }}"},
-        "tasks": [
-            {
-                "name": "Call the role",
-                "ansible.builtin.include_role": {
-                    "name": "progressive.delivery.traffic",
-                    "tasks_from": "{{ entry }}",
-                },
-            },
-            {
-                "name": "Hand the report on",
-                "ansible.builtin.copy": {"content": "{{ traffic_report | to_json }}", "dest": "{{ report }}"},
-                "when": "traffic_report is defined",
-                "changed_when": False,
-            },
-        ],
-    }
-]
+HAND_ON = {
+    "name": "Hand the report on",
+    "ansible.builtin.copy": {"content": "{{ traffic_report | to_json }}", "dest": "{{ report }}"},
+    "when": "traffic_report is defined",
+    "changed_when": False,
+}
+PLAYBOOK = [play(tasks=[role_call("traffic"), HAND_ON])]
+# HTTP errors are OSErrors, too.
+settle = partial(eventually, timeout=60, ignoring=(OSError,))
 
 
 class Traffic:
@@ -127,33 +113,19 @@ def fetch(url: str, host: str = "") -> bytes:
         return answer.read()
 
 
-def eventually(look: Callable[[], Any], timeout: float = 60.0) -> Any:
-    """What `look` returns as soon as that is true; it may raise an OSError (of HTTP, too) until then."""
-    deadline = time.monotonic() + timeout
-    while True:
-        try:
-            found = look()
-            if found:
-                return found
-        except OSError:
-            pass
-        assert time.monotonic() < deadline, f"not within {timeout} s"
-        time.sleep(0.2)
-
-
 @pytest.fixture
 def shop(stage: Stage) -> Stage:
     """Two pods of a version that is well and one of a version that fails and is slow; all three are in the mesh."""
     slow = {"error_rate": 0.2, "latency_ms": {"p50": 20, "p95": 40}}
     stage.apply(deployment("1.0.0", 2), deployment("2.0.0", 1, **slow), service("shop"))
     mesh = stage.lab.record["addresses"]["mesh"]
-    eventually(lambda: len(served(stage)) == 2)
+    settle(lambda: len(served(stage)) == 2)
 
     def versions() -> set[str]:
         host = f"shop.{stage.namespace}"
         return {json.loads(fetch(f"{mesh}/status/200", host))["pod"] for _ in range(12)}
 
-    eventually(lambda: len(versions()) == 3)
+    settle(lambda: len(versions()) == 3)
     return stage
 
 
@@ -195,7 +167,7 @@ def test_other_parameters_make_another_load_and_a_stop_ends_it(shop: Stage, traf
     load = {"url": traffic.url, "rate": 50, "duration": "1h"}
     assert traffic.starts(**load).changed == 1
     assert traffic.starts(**load).changed == 0
-    eventually(lambda: traffic.samples.read_text().count("\n[") > 50)
+    settle(lambda: traffic.samples.read_text().count("\n[") > 50)
     assert traffic.run("--check", state="stopped").succeeded().changed == 1
 
     early = traffic.report()
@@ -240,7 +212,7 @@ def test_a_client_keeps_the_cookie_that_binds_it_to_a_version(shop: Stage, traff
         with urllib.request.urlopen(request, timeout=5) as answer:
             return "shopper" in str(answer.headers["set-cookie"])
 
-    eventually(bound)
+    settle(bound)
     # More clients than instances of the script, so that several of them share one.
     traffic.starts(url=traffic.url, paths=["/status/200"], rate=200, duration="6s", clients=300)
     report = traffic.report(state="finished")
@@ -259,7 +231,7 @@ def test_a_client_keeps_the_cookie_that_binds_it_to_a_version(shop: Stage, traff
 def test_what_no_version_answers_is_lost(stage: Stage, traffic: Traffic, host: str, reason: str) -> None:
     stage.apply(service("shop"))
     mesh = stage.lab.record["addresses"]["mesh"]
-    eventually(lambda: status(mesh, f"{host}.{stage.namespace}") == int(reason))
+    settle(lambda: status(mesh, f"{host}.{stage.namespace}") == int(reason))
     traffic.starts(url=f"http://{host}.{stage.namespace}/", rate=10, duration=2)
     report = traffic.report(state="finished")
     assert list(report["versions"]) == ["none"]
@@ -388,11 +360,11 @@ def test_a_job_is_accepted_where_pods_are_restricted(stage: Stage, traffic: Traf
     }
     load = {**cluster, "url": "http://shop/", "rate": 10, "duration": "1m"}
     assert traffic.starts(**load).changed == 1
-    eventually(lambda: pods(stage) == ["grafana/k6:1.8.1-never-ready"])
+    settle(lambda: pods(stage) == ["grafana/k6:1.8.1-never-ready"])
     assert traffic.starts(**load).changed == 0
     assert traffic.starts("--check", **load, headers={"x": "1"}).changed == 1
     assert traffic.starts(**load, headers={"x": "1"}).changed == 2
-    eventually(lambda: len(pods(stage)) == 1)
+    settle(lambda: len(pods(stage)) == 1)
 
     [container] = job(stage)["spec"]["template"]["spec"]["containers"]
     environment = {entry["name"]: entry["value"] for entry in container["env"]}

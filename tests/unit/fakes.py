@@ -89,7 +89,6 @@ class FakeCluster:
         self.clock = FakeClock()
         self.requests: list[Request] = []
         self.feeds_open = 0
-        self._plural: dict[str, str] = {}
         self._objects: dict[Key, Object] = {}
         self._versions = itertools.count(1000)
         self._order = itertools.count()

@@ -14,7 +14,7 @@ from .._analysis.samples import Answer
 from .._cluster.errors import Transient
 from .._model.analysis import AnalysisRun
 from .outcome import Stop
-from .query import PrometheusPort
+from .ports import PrometheusPort
 from .retry import Patience
 from .timeline import Timeline
 

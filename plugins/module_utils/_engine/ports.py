@@ -1,7 +1,10 @@
 # Copyright: Contributors to the progressive.delivery collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the engine needs of the world outside; the real ones are in ``_cluster``, tests bring their own."""
+"""What the engine needs of the world outside.
+
+The real ones are in ``_cluster`` and ``_prometheus``, tests bring their own.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
+from .._analysis.samples import Answer
 from .._cluster.events import Event
 from .._cluster.resources import Object, Resource
 
@@ -52,6 +56,16 @@ class ClusterPort(Protocol):
 
     def feed(self, resource: Resource, start: Object) -> AbstractContextManager[FeedPort]:
         """The versions that follow ``start``."""
+
+
+class PrometheusPort(Protocol):
+    """See ``_prometheus.client.Prometheus``."""
+
+    def instant(self, query: str, time: float | None = None) -> Answer:
+        """The value at one moment."""
+
+    def range(self, query: str, start: float, end: float, step: float) -> Answer:
+        """The values of a span."""
 
 
 class Clock(Protocol):

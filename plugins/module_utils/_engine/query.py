@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 from .._analysis.errors import PrometheusError
 from .._analysis.evidence import WINDOW
@@ -19,7 +19,7 @@ from .._analysis.samples import Answer
 from .._model.durations import parse_span
 from .._model.errors import InvalidRequest
 from .clock import SystemClock
-from .ports import Clock
+from .ports import Clock, PrometheusPort
 
 Params = Mapping[str, Any]
 Result = dict[str, Any]
@@ -28,16 +28,6 @@ MOST_RETRIES = 1000
 # Seconds. Over less, increase() and rate() see too few scrapes.
 SHORTEST_WINDOW = 10
 NOTHING: Result = {"result_type": None, "result": [], "value": None, "warnings": []}
-
-
-class PrometheusPort(Protocol):
-    """See ``_prometheus.client.Prometheus``."""
-
-    def instant(self, query: str, time: float | None = None) -> Answer:
-        """The value at one moment."""
-
-    def range(self, query: str, start: float, end: float, step: float) -> Answer:
-        """The values of a span."""
 
 
 def run_query(params: Params, prometheus: Callable[[], PrometheusPort], clock: Clock | None = None) -> Result:
