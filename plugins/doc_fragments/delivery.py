@@ -68,4 +68,11 @@ options:
       - The deadline is exact. A state that cannot heal by itself fails the task at once.
     type: str
     default: 5m
+  progress:
+    description:
+      - Whether to print a line for each transition while the task waits, and one each minute when nothing changes.
+      - Lines can only be printed where the task runs in the control process, that is on a local connection without
+        C(become) and C(async).
+    type: bool
+    default: true
 """

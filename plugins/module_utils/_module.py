@@ -28,6 +28,7 @@ AUTH: Spec = dict(AUTH_ARG_SPEC)
 WAITING: Spec = {
     "wait": {"type": "bool", "default": True},
     "wait_timeout": {"type": "str", "default": "5m"},
+    "progress": {"type": "bool", "default": True},
 }
 WAIT: Spec = {
     **AUTH,
@@ -45,9 +46,9 @@ BACK: Spec = {
 }
 
 
-def run_module(name: str, argument_spec: Spec, **limits: Any) -> None:
+def run_module(name: str, argument_spec: Spec, limits: Spec | None = None) -> None:
     """Run the engine's task of that name and exit; ``limits`` are AnsibleModule's, such as required_if."""
-    module = AnsibleModule(argument_spec=argument_spec, supports_check_mode=True, **limits)
+    module = AnsibleModule(argument_spec=argument_spec, supports_check_mode=True, **(limits or {}))
     if IMPORT_ERROR is not None:
         library = missing_required_lib("kubernetes and urllib3", reason="and the collection kubernetes.core")
         module.fail_json(msg=library, exception=IMPORT_ERROR)

@@ -228,37 +228,34 @@ waiting:
   returned: always
 """
 
-from ansible_collections.progressive.delivery.plugins.module_utils._module import (
-    AUTH,
-    WAITING,
-    run_module,
-)
+from ansible_collections.progressive.delivery.plugins.module_utils._module import AUTH, WAITING, Spec, run_module
 from ansible_collections.progressive.delivery.plugins.module_utils._options import PROMETHEUS
+
+ARGUMENT_SPEC: Spec = {
+    **AUTH,
+    **WAITING,
+    "namespace": {"type": "str", "default": "default"},
+    "analysis_run": {"type": "str"},
+    "rollout": {"type": "str"},
+    "kind": {
+        "type": "str",
+        "choices": ["step", "background", "pre_promotion", "post_promotion", "experiment", "any"],
+        "default": "step",
+    },
+    "accept_silence": {"type": "list", "elements": "str", "default": []},
+    "min_requests": {"type": "int"},
+    "requests": {"type": "dict", "default": {}},
+    "prometheus": {"type": "dict", "apply_defaults": True, "options": PROMETHEUS},
+}
+LIMITS: Spec = {
+    "mutually_exclusive": [("analysis_run", "rollout")],
+    "required_one_of": [("analysis_run", "rollout")],
+}
 
 
 def main() -> None:
     """Entry point."""
-    run_module(
-        "analysis_wait",
-        argument_spec={
-            **AUTH,
-            **WAITING,
-            "namespace": {"type": "str", "default": "default"},
-            "analysis_run": {"type": "str"},
-            "rollout": {"type": "str"},
-            "kind": {
-                "type": "str",
-                "choices": ["step", "background", "pre_promotion", "post_promotion", "experiment", "any"],
-                "default": "step",
-            },
-            "accept_silence": {"type": "list", "elements": "str", "default": []},
-            "min_requests": {"type": "int"},
-            "requests": {"type": "dict", "default": {}},
-            "prometheus": {"type": "dict", "apply_defaults": True, "options": PROMETHEUS},
-        },
-        mutually_exclusive=[("analysis_run", "rollout")],
-        required_one_of=[("analysis_run", "rollout")],
-    )
+    run_module("analysis_wait", ARGUMENT_SPEC, LIMITS)
 
 
 if __name__ == "__main__":

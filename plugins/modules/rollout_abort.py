@@ -87,15 +87,14 @@ waiting:
   returned: always
 """
 
-from ansible_collections.progressive.delivery.plugins.module_utils._module import BACK, run_module
+from ansible_collections.progressive.delivery.plugins.module_utils._module import BACK, Spec, run_module
+
+ARGUMENT_SPEC: Spec = BACK
 
 
 def main() -> None:
     """Entry point."""
-    run_module(
-        "rollout_abort",
-        argument_spec=BACK,
-    )
+    run_module("rollout_abort", ARGUMENT_SPEC)
 
 
 if __name__ == "__main__":

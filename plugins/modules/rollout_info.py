@@ -69,21 +69,20 @@ reason:
   returned: failure
 """
 
-from ansible_collections.progressive.delivery.plugins.module_utils._module import AUTH, run_module
+from ansible_collections.progressive.delivery.plugins.module_utils._module import AUTH, Spec, run_module
+
+ARGUMENT_SPEC: Spec = {
+    **AUTH,
+    "name": {"type": "str"},
+    "namespace": {"type": "str", "default": "default"},
+    "label_selectors": {"type": "list", "elements": "str"},
+    "field_selectors": {"type": "list", "elements": "str"},
+}
 
 
 def main() -> None:
     """Entry point."""
-    run_module(
-        "rollout_info",
-        argument_spec={
-            **AUTH,
-            "name": {"type": "str"},
-            "namespace": {"type": "str", "default": "default"},
-            "label_selectors": {"type": "list", "elements": "str"},
-            "field_selectors": {"type": "list", "elements": "str"},
-        },
-    )
+    run_module("rollout_info", ARGUMENT_SPEC)
 
 
 if __name__ == "__main__":

@@ -128,23 +128,22 @@ waiting:
   returned: always
 """
 
-from ansible_collections.progressive.delivery.plugins.module_utils._module import FORWARD, run_module
+from ansible_collections.progressive.delivery.plugins.module_utils._module import FORWARD, Spec, run_module
+
+ARGUMENT_SPEC: Spec = {
+    **FORWARD,
+    "mode": {"type": "str", "choices": ["gate", "full", "skip_step"], "default": "gate"},
+    "expected_step": {"type": "int"},
+    "expected_revision": {"type": "int"},
+    "expected_images": {"type": "dict"},
+    "pass_timed_pause": {"type": "bool", "default": False, "no_log": False},
+    "pass_inconclusive": {"type": "bool", "default": False, "no_log": False},
+}
 
 
 def main() -> None:
     """Entry point."""
-    run_module(
-        "rollout_promote",
-        argument_spec={
-            **FORWARD,
-            "mode": {"type": "str", "choices": ["gate", "full", "skip_step"], "default": "gate"},
-            "expected_step": {"type": "int"},
-            "expected_revision": {"type": "int"},
-            "expected_images": {"type": "dict"},
-            "pass_timed_pause": {"type": "bool", "default": False, "no_log": False},
-            "pass_inconclusive": {"type": "bool", "default": False, "no_log": False},
-        },
-    )
+    run_module("rollout_promote", ARGUMENT_SPEC)
 
 
 if __name__ == "__main__":

@@ -86,15 +86,14 @@ waiting:
   returned: always
 """
 
-from ansible_collections.progressive.delivery.plugins.module_utils._module import FORWARD, run_module
+from ansible_collections.progressive.delivery.plugins.module_utils._module import FORWARD, Spec, run_module
+
+ARGUMENT_SPEC: Spec = FORWARD
 
 
 def main() -> None:
     """Entry point."""
-    run_module(
-        "rollout_retry",
-        argument_spec=FORWARD,
-    )
+    run_module("rollout_retry", ARGUMENT_SPEC)
 
 
 if __name__ == "__main__":

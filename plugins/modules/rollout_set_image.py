@@ -107,15 +107,14 @@ waiting:
   returned: always
 """
 
-from ansible_collections.progressive.delivery.plugins.module_utils._module import FORWARD, run_module
+from ansible_collections.progressive.delivery.plugins.module_utils._module import FORWARD, Spec, run_module
+
+ARGUMENT_SPEC: Spec = {**FORWARD, "images": {"type": "dict", "required": True}}
 
 
 def main() -> None:
     """Entry point."""
-    run_module(
-        "rollout_set_image",
-        argument_spec={**FORWARD, "images": {"type": "dict", "required": True}},
-    )
+    run_module("rollout_set_image", ARGUMENT_SPEC)
 
 
 if __name__ == "__main__":

@@ -99,15 +99,14 @@ waiting:
   returned: always
 """
 
-from ansible_collections.progressive.delivery.plugins.module_utils._module import FORWARD, run_module
+from ansible_collections.progressive.delivery.plugins.module_utils._module import FORWARD, Spec, run_module
+
+ARGUMENT_SPEC: Spec = {**FORWARD, "to_revision": {"type": "int"}}
 
 
 def main() -> None:
     """Entry point."""
-    run_module(
-        "rollout_undo",
-        argument_spec={**FORWARD, "to_revision": {"type": "int"}},
-    )
+    run_module("rollout_undo", ARGUMENT_SPEC)
 
 
 if __name__ == "__main__":

@@ -115,31 +115,32 @@ waiting:
   returned: always
 """
 
-from ansible_collections.progressive.delivery.plugins.module_utils._module import WAIT, run_module
+from ansible_collections.progressive.delivery.plugins.module_utils._module import WAIT, Spec, run_module
+
+ARGUMENT_SPEC: Spec = {
+    **WAIT,
+    "until": {
+        "type": "str",
+        "choices": ["observed", "paused", "step", "weight", "healthy", "degraded"],
+        "default": "healthy",
+    },
+    "step": {"type": "int"},
+    "weight": {"type": "int"},
+    "fail_on": {
+        "type": "list",
+        "elements": "str",
+        "choices": ["aborted", "invalid_spec", "inconclusive", "progress_deadline", "paused"],
+        "default": ["aborted", "invalid_spec", "inconclusive"],
+    },
+}
+LIMITS: Spec = {
+    "required_if": [("until", "step", ["step"]), ("until", "weight", ["weight"])],
+}
 
 
 def main() -> None:
     """Entry point."""
-    run_module(
-        "rollout_wait",
-        argument_spec={
-            **WAIT,
-            "until": {
-                "type": "str",
-                "choices": ["observed", "paused", "step", "weight", "healthy", "degraded"],
-                "default": "healthy",
-            },
-            "step": {"type": "int"},
-            "weight": {"type": "int"},
-            "fail_on": {
-                "type": "list",
-                "elements": "str",
-                "choices": ["aborted", "invalid_spec", "inconclusive", "progress_deadline", "paused"],
-                "default": ["aborted", "invalid_spec", "inconclusive"],
-            },
-        },
-        required_if=[("until", "step", ["step"]), ("until", "weight", ["weight"])],
-    )
+    run_module("rollout_wait", ARGUMENT_SPEC, LIMITS)
 
 
 if __name__ == "__main__":

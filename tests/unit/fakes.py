@@ -34,6 +34,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils._cluster.reso
     Resource,
 )
 from ansible_collections.progressive.delivery.plugins.module_utils._engine.runner import Options, Runner
+from ansible_collections.progressive.delivery.plugins.module_utils._model.timestamps import format_time
 from ansible_collections.progressive.delivery.plugins.module_utils._verbs.plan import Verb
 
 from tests.unit.support import NAME, NAMESPACE, NOW, Tree, merged
@@ -125,10 +126,10 @@ class FakeCluster:
         """
         self._at(seconds, lambda: self._store(key, self._changed(key, change)))
 
-    def create(self, seconds: float, raw: Tree) -> None:
+    def appear(self, seconds: float, raw: Tree) -> None:
         self._at(seconds, lambda: self._objects.update({_key(raw): copy.deepcopy(raw)}))
 
-    def delete(self, seconds: float, key: Key = ROLLOUT) -> None:
+    def vanish(self, seconds: float, key: Key = ROLLOUT) -> None:
         def gone() -> None:
             del self._objects[key]
             self._log.append((key, Gone()))
@@ -198,6 +199,52 @@ class FakeCluster:
             raise done
         return copy.deepcopy(found)
 
+    def apply(
+        self,
+        resource: Resource,
+        body: Object,
+        *,
+        force: bool = False,
+        dry_run: bool = False,
+        timeout: float = READ_TIMEOUT,
+    ) -> Object:
+        """As a merge: what a manager leaves out of an apply is not taken away here."""
+        request = Request("apply", *_key(body), body=body, dry_run=dry_run, timeout=timeout)
+        self._note(request)
+        done = self._break("apply", writes=True)
+        key = _key(body)
+        if key not in self._objects:
+            found = self._add(body, dry_run)
+        else:
+            found = merged(self._objects[key], body)
+            found = found if dry_run else self._store(key, found)
+        if done is not None:
+            raise done
+        return copy.deepcopy(found)
+
+    def create(
+        self, resource: Resource, body: Object, *, dry_run: bool = False, timeout: float = READ_TIMEOUT
+    ) -> Object:
+        self._note(Request("create", *_key(body), body=body, dry_run=dry_run, timeout=timeout))
+        done = self._break("create", writes=True)
+        if _key(body) in self._objects:
+            raise Conflict(f"{body['metadata']['name']} already exists", 409)
+        found = self._add(body, dry_run)
+        if done is not None:
+            raise done
+        return copy.deepcopy(found)
+
+    def delete(
+        self, resource: Resource, namespace: str, name: str, *, dry_run: bool = False, timeout: float = READ_TIMEOUT
+    ) -> None:
+        self._note(Request("delete", resource.plural, name, dry_run=dry_run, timeout=timeout))
+        self._break("delete")
+        key = (resource.plural, name)
+        self._object(key)
+        if not dry_run:
+            del self._objects[key]
+            self._log.append((key, Gone()))
+
     @contextmanager
     def feed(self, resource: Resource, start: Object) -> Iterator[FakeFeed]:
         key = (resource.plural, start["metadata"]["name"])
@@ -240,6 +287,19 @@ class FakeCluster:
         if key not in self._objects:
             raise NotFound(f"there is no {key[0]} {key[1]}", 404)
         return self._objects[key]
+
+    def _add(self, body: Object, dry_run: bool) -> Object:
+        """A new object as the apiserver stores it."""
+        made = {
+            "uid": f"uid-of-{body['metadata']['name']}",
+            "generation": 1,
+            "creationTimestamp": format_time(self.clock.now()),
+        }
+        found = merged(body, {"metadata": {**made, "resourceVersion": str(next(self._versions))}})
+        if not dry_run:
+            self._objects[_key(body)] = found
+            self._log.append((_key(body), Changed(copy.deepcopy(found))))
+        return found
 
     def _changed(self, key: Key, change: Tree) -> Object:
         old = self._object(key)

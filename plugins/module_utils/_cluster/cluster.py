@@ -29,7 +29,7 @@ from .errors import (
     Unauthorized,
 )
 from .feed import Feed
-from .resources import JSON_PATCH, READ_TIMEOUT, Object, Resource
+from .resources import APPLY_PATCH, JSON_PATCH, READ_TIMEOUT, Object, Resource
 
 CONNECT_TIMEOUT = 5.0
 # A watch brings at least a bookmark each minute; silence for longer is a dead connection.
@@ -93,7 +93,6 @@ class Cluster:
         timeout: float = READ_TIMEOUT,
     ) -> Object:
         """The object after the patch. Raises Conflict when the lock in the body does not hold."""
-        query = {"fieldManager": "progressive.delivery"} | ({"dryRun": "All"} if dry_run else {})
         try:
             return self._json(
                 "PATCH",
@@ -101,7 +100,7 @@ class Cluster:
                 namespace,
                 name,
                 subresource,
-                query=query,
+                query=_as_writer(dry_run),
                 body=json.dumps(body).encode(),
                 content_type=content_type,
                 timeout=timeout,
@@ -111,6 +110,51 @@ class Cluster:
             if content_type == JSON_PATCH and error.status == 422 and "the server rejected our request" in str(error):
                 raise Conflict(str(error), error.status) from error
             raise
+
+    def apply(
+        self,
+        resource: Resource,
+        body: Object,
+        *,
+        force: bool = False,
+        dry_run: bool = False,
+        timeout: float = READ_TIMEOUT,
+    ) -> Object:
+        """The object after a server-side apply, which creates it if need be.
+
+        Raises Conflict when another manager owns a field, unless ``force`` takes it over.
+        """
+        return self._json(
+            "PATCH",
+            resource,
+            body["metadata"]["namespace"],
+            body["metadata"]["name"],
+            query={**_as_writer(dry_run), "force": str(force).lower(), "fieldValidation": "Strict"},
+            body=json.dumps(body).encode(),
+            content_type=APPLY_PATCH,
+            timeout=timeout,
+        )
+
+    def create(
+        self, resource: Resource, body: Object, *, dry_run: bool = False, timeout: float = READ_TIMEOUT
+    ) -> Object:
+        """The object as it was created. Raises Conflict when one of that name is there."""
+        return self._json(
+            "POST",
+            resource,
+            body["metadata"]["namespace"],
+            query={**_as_writer(dry_run), "fieldValidation": "Strict"},
+            body=json.dumps(body).encode(),
+            content_type="application/json",
+            timeout=timeout,
+        )
+
+    def delete(
+        self, resource: Resource, namespace: str, name: str, *, dry_run: bool = False, timeout: float = READ_TIMEOUT
+    ) -> None:
+        """Delete one object, what belongs to it in the background. Raises NotFound."""
+        query = {"propagationPolicy": "Background", **({"dryRun": "All"} if dry_run else {})}
+        self._json("DELETE", resource, namespace, name, query=query, timeout=timeout)
 
     def feed(self, resource: Resource, start: Object) -> Feed:
         """The versions that follow ``start``, over interruptions."""
@@ -162,8 +206,9 @@ class Cluster:
         path = resource.path(namespace, name, subresource)
         response = self._send(method, path, query or {}, body, content_type, timeout)
         if response.status < 300:
-            return self._decode(response.data, response.status, "metadata" if name else "items")
-        verb = {"GET": "get" if name else "list"}.get(method, method.lower())
+            member = "items" if method == "GET" and not name else "metadata"
+            return self._decode(response.data, response.status, member)
+        verb = {"GET": "get" if name else "list", "POST": "create"}.get(method, method.lower())
         target = Resource(resource.api_version, resource.kind, "/".join(filter(None, (resource.plural, subresource))))
         raise self._error(response.status, response.data, response.headers, verb, target, namespace, name)
 
@@ -266,6 +311,10 @@ class Cluster:
         where = f"namespace {namespace}" if namespace else "all namespaces"
         text = f"user {user} may not {verb} {resource} in {where}"
         return Forbidden(f"{text}; grant it the right {verb} on {resource} (API group {group or 'core'})", 403)
+
+
+def _as_writer(dry_run: bool) -> dict[str, str]:
+    return {"fieldManager": "progressive.delivery"} | ({"dryRun": "All"} if dry_run else {})
 
 
 def _what(resource: Resource, namespace: str, name: str) -> str:

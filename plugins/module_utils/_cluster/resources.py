@@ -16,6 +16,7 @@ Object = dict[str, Any]
 # Content types of patches.
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
+APPLY_PATCH = "application/apply-patch+yaml"
 
 # Seconds that one request may take: long enough for a slow apiserver, short enough that a dead connection is noticed.
 READ_TIMEOUT = 30.0

@@ -54,6 +54,19 @@ class ClusterPort(Protocol):
     ) -> Object:
         """The object after the patch."""
 
+    def apply(
+        self, resource: Resource, body: Object, *, force: bool = False, dry_run: bool = False, timeout: float = ...
+    ) -> Object:
+        """The object after a server-side apply."""
+
+    def create(self, resource: Resource, body: Object, *, dry_run: bool = False, timeout: float = ...) -> Object:
+        """The object as it was created."""
+
+    def delete(
+        self, resource: Resource, namespace: str, name: str, *, dry_run: bool = False, timeout: float = ...
+    ) -> None:
+        """Delete one object."""
+
     def feed(self, resource: Resource, start: Object) -> AbstractContextManager[FeedPort]:
         """The versions that follow ``start``."""
 

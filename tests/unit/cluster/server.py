@@ -121,7 +121,7 @@ def _handler_for(server: FakeServer) -> type[BaseHTTPRequestHandler]:
             server.play(Exchange(self, server))
             self.close_connection = self.close_connection or server.over.is_set()
 
-        do_GET = do_PATCH = do_POST = handle_any  # noqa: N815 - the names that http.server looks for
+        do_GET = do_PATCH = do_POST = do_DELETE = handle_any  # noqa: N815 - the names that http.server looks for
 
         def finish(self) -> None:
             with suppress(OSError, ValueError):

@@ -115,6 +115,51 @@ def test_a_patch(server: FakeServer, cluster: Cluster, subresource: str, content
     assert json.loads(request.body) == body
 
 
+@pytest.mark.parametrize(("force", "dry_run"), [(False, False), (True, True)])
+def test_a_server_side_apply(server: FakeServer, cluster: Cluster, force: bool, dry_run: bool) -> None:
+    server.then(says(201, canary()))
+    assert cluster.apply(ROLLOUT, canary(), force=force, dry_run=dry_run) == canary()
+    (request,) = server.received
+    assert (request.method, request.path) == ("PATCH", SHOP)
+    assert request.query == {
+        "fieldManager": "progressive.delivery",
+        "fieldValidation": "Strict",
+        "force": "true" if force else "false",
+        **({"dryRun": "All"} if dry_run else {}),
+    }
+    assert request.headers["Content-Type"] == "application/apply-patch+yaml"
+    assert json.loads(request.body) == canary()
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_creation(server: FakeServer, cluster: Cluster, dry_run: bool) -> None:
+    server.then(says(201, canary()))
+    assert cluster.create(ROLLOUT, canary(), dry_run=dry_run) == canary()
+    (request,) = server.received
+    assert (request.method, request.path) == ("POST", SHOP.removesuffix("/shop"))
+    assert request.query == {
+        "fieldManager": "progressive.delivery",
+        "fieldValidation": "Strict",
+        **({"dryRun": "All"} if dry_run else {}),
+    }
+    assert json.loads(request.body) == canary()
+
+
+def test_a_creation_that_is_denied_names_the_verb(server: FakeServer, cluster: Cluster) -> None:
+    server.then(says(422, status(422, "spec: Required value")))
+    refused = failure(lambda cluster: cluster.create(ROLLOUT, canary()), cluster)
+    assert "refused to create rollouts in prod: spec: Required value" in str(refused)
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_deletion(server: FakeServer, cluster: Cluster, dry_run: bool) -> None:
+    server.then(says(200, {"kind": "Status", "metadata": {}}))
+    cluster.delete(ROLLOUT, "prod", "shop", dry_run=dry_run)
+    (request,) = server.received
+    assert (request.method, request.path) == ("DELETE", SHOP)
+    assert request.query == {"propagationPolicy": "Background", **({"dryRun": "All"} if dry_run else {})}
+
+
 def test_requests_share_a_connection(server: FakeServer, cluster: Cluster) -> None:
     server.then(says(200, canary()), says(404, status(404, "gone", name="shop")), says(200, canary()))
     get(cluster)

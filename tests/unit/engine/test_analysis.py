@@ -132,7 +132,7 @@ def test_a_run_that_the_controller_has_not_looked_at_is_not_started() -> None:
 
 def test_a_run_that_is_deleted_gives_no_verdict() -> None:
     cluster = FakeCluster(analysis_run("run", "Running"))
-    cluster.delete(5, RUN)
+    cluster.vanish(5, RUN)
     result = wait(cluster, run_name="run")
     assert (result["failed"], result["reason"]) == (True, "deleted")
     assert f"{RUN_LABEL} was deleted before it completed" in result["msg"]
@@ -190,7 +190,7 @@ def test_the_run_of_a_rollout_is_waited_for_and_followed() -> None:
     cluster.later(5, updating(ANALYSIS_STEP, NAMED))
     cluster.later(6, {"status": {"message": "the run appears"}})
     cluster.later(30, measured("Successful", "[0.99]"), RUN)
-    cluster.create(5.5, analysis_run("run", "Running"))
+    cluster.appear(5.5, analysis_run("run", "Running"))
     result = wait(cluster)
     assert (result["failed"], result["reason"]) == (False, "successful")
     assert result["analysis"]["name"] == "run"
@@ -210,7 +210,7 @@ def test_a_change_that_is_not_observed_is_waited_for() -> None:
 def test_a_retry_waits_for_the_new_run() -> None:
     failed = analysis_run("failed", "Failed", values=("[0.1]",), created=600)
     cluster = FakeCluster(updating(0), failed)
-    cluster.create(3, analysis_run("run", "Successful", values=("[1]",)))
+    cluster.appear(3, analysis_run("run", "Successful", values=("[1]",)))
     cluster.later(4, updating(ANALYSIS_STEP, NAMED))
     result = wait(cluster)
     assert (result["reason"], result["analysis"]["name"]) == ("successful", "run")

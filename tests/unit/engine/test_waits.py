@@ -278,7 +278,7 @@ def test_a_watch_that_cannot_go_on_ends_the_wait() -> None:
 
 def test_a_rollout_that_is_deleted_ends_the_wait() -> None:
     cluster = FakeCluster(updating(0))
-    cluster.delete(7)
+    cluster.vanish(7)
     result = run(cluster, Wait(HEALTHY), timeout=60)
     assert (result["changed"], result["failed"], result["reason"]) == (False, True, "deleted")
     assert f"{LABEL} was deleted while the task waited" in result["msg"]
@@ -288,7 +288,7 @@ def test_a_rollout_that_is_deleted_ends_the_wait() -> None:
 
 def test_a_rollout_that_is_deleted_after_a_write_has_changed() -> None:
     cluster = FakeCluster(updating(0))
-    cluster.delete(7)
+    cluster.vanish(7)
     result = run(cluster, Abort(OBSERVED), timeout=60)
     assert (result["changed"], result["reason"]) == (True, "deleted")
 
