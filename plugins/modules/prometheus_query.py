@@ -30,9 +30,10 @@ options:
     required: true
   since:
     description:
-      - Moment as for O(time), from which on C($window) in O(query) reaches to the moment of the evaluation; 10 seconds
-        at least, as in C(10s).
-      - The window grows from one try to the next, so O(retries) can wait for what is counted since then.
+      - Moment as for O(time), from which on C($window) in O(query) reaches to the moment of the evaluation, in
+        whole seconds as in C(8s).
+      - What was before that moment does not count. A window that is shorter than two scrapes therefore has no data. It
+        grows from one try to the next, so O(retries) with V(empty) in O(retry_on) can wait for what is counted.
     type: str
   time:
     description:

@@ -25,8 +25,9 @@ Params = Mapping[str, Any]
 Result = dict[str, Any]
 
 MOST_RETRIES = 1000
-# Seconds. Over less, increase() and rate() see too few scrapes.
-SHORTEST_WINDOW = 10
+# Seconds. What was before the moment must not count as evidence for what came after it, so a window of less than two
+# scrapes has no data rather than too old ones; asking again makes it longer.
+SHORTEST_WINDOW = 1
 NOTHING: Result = {"result_type": None, "result": [], "value": None, "warnings": []}
 
 
@@ -59,7 +60,7 @@ class _Question:
         if self.since is None:
             return self
         since, until = parse_moment("since", self.since, now), self.at(now) or now
-        seconds = max(SHORTEST_WINDOW, math.ceil(until - since))
+        seconds = max(SHORTEST_WINDOW, math.floor(until - since))
         return replace(self, query=self.query.replace(WINDOW, f"{seconds}s"))
 
     def ask(self, prometheus: PrometheusPort, now: float) -> Answer:

@@ -102,8 +102,15 @@ def test_the_window_since_a_moment_grows_with_each_try() -> None:
 
     result = run(prometheus, query="n[$window]", since=since, min=50, retry_on=["below_min"], retry_delay="3s")
 
-    assert prometheus.asked == [("n[10s]", None), ("n[11s]", None), ("n[14s]", None)]
+    assert prometheus.asked == [("n[8s]", None), ("n[11s]", None), ("n[14s]", None)]
     assert (result["reason"], result["msg"]) == ("ok", "n[14s] gives 50.")
+
+
+@pytest.mark.parametrize(("ago", "window"), [(0.2, "1s"), (1.9, "1s"), (2.0, "2s"), (9.9, "9s")])
+def test_the_window_never_reaches_to_before_the_moment(ago: float, window: str) -> None:
+    prometheus = FakePrometheus(one(1))
+    run(prometheus, query="n[$window]", since=str(NOW_SECONDS - ago))
+    assert prometheus.asked == [(f"n[{window}]", None)]
 
 
 def test_the_window_ends_with_the_moment_that_is_asked_about() -> None:
