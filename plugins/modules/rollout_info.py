@@ -33,7 +33,17 @@ options:
     description: Field selectors that all must match.
     type: list
     elements: str
+  tree:
+    description:
+      - Whether to read as well what belongs to each Rollout. Takes one request more for each of ReplicaSets, pods,
+        Experiments and AnalysisRuns, however many Rollouts there are, and the right to list them.
+      - The filter P(progressive.delivery.rollout_tree#filter) shows it to people.
+    type: bool
+    default: false
 seealso:
+  - plugin: progressive.delivery.rollout_tree
+    plugin_type: filter
+  - module: progressive.delivery.traffic_info
   - module: progressive.delivery.rollout_wait
   - module: progressive.delivery.analysis_wait
 """
@@ -49,6 +59,16 @@ EXAMPLES = r"""
 - name: Name them
   ansible.builtin.debug:
     msg: "{{ found.rollouts | selectattr('paused') | selectattr('paused.manual') | map(attribute='name') }}"
+
+- name: Read a rollout with its ReplicaSets, pods, experiments and analyses
+  progressive.delivery.rollout_info:
+    name: shop
+    tree: true
+  register: shop
+
+- name: Show it as the kubectl plugin does
+  ansible.builtin.debug:
+    msg: "{{ (shop | progressive.delivery.rollout_tree).splitlines() }}"
 """
 
 RETURN = r"""
@@ -59,6 +79,21 @@ rollouts:
   type: list
   elements: dict
   returned: success
+  contains:
+    tree:
+      description:
+        - What belongs to the Rollout, with C(now) (when it was read), C(created), C(images) (each with its C(tags)) and
+          C(revisions), the newest first.
+        - Each revision has its number C(revision), C(replica_sets), C(experiments) and C(analysis).
+        - A ReplicaSet has C(name), C(hash), C(created), C(status), C(tags) (V(stable), V(canary), V(active),
+          V(preview), V(ping), V(pong)), C(template) (of an experiment's arm), C(desired), C(replicas), C(ready),
+          C(available), C(scale_down_deadline), C(images), and C(pods) with C(name), C(status), C(ready) (such as
+          V(1/1)), C(restarts) and C(created).
+        - An AnalysisRun has C(name), C(created), C(status), C(message), the number of its measurements that were
+          C(successful), C(failed), C(inconclusive) and C(error), and the C(jobs) that measured.
+        - An Experiment has C(name), C(created), C(status), C(message), C(replica_sets) and C(analysis).
+      type: dict
+      returned: when O(tree=true)
 msg:
   description: What went wrong.
   type: str
@@ -77,6 +112,7 @@ ARGUMENT_SPEC: Spec = {
     "namespace": {"type": "str", "default": "default"},
     "label_selectors": {"type": "list", "elements": "str"},
     "field_selectors": {"type": "list", "elements": "str"},
+    "tree": {"type": "bool", "default": False},
 }
 
 

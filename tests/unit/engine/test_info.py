@@ -14,11 +14,30 @@ from ansible_collections.progressive.delivery.plugins.module_utils._cluster.erro
 from ansible_collections.progressive.delivery.plugins.module_utils._engine.info import read_rollouts
 
 from tests.unit.fakes import FakeCluster
-from tests.unit.support import NAME, NAMESPACE, WORKLOAD_REF, Tree, canary, deployment, experiment, updating
+from tests.unit.support import (
+    NAME,
+    NAMESPACE,
+    NEW,
+    NOW,
+    STABLE,
+    WORKLOAD_REF,
+    Tree,
+    analysis_run,
+    canary,
+    deployment,
+    experiment,
+    pods_of,
+    updating,
+)
 
 
 def named(name: str, namespace: str = NAMESPACE) -> Tree:
     return {"metadata": {"name": name, "namespace": namespace}}
+
+
+def referring(number: int) -> Tree:
+    ref = {"apiVersion": "apps/v1", "kind": "Deployment", "name": f"pods-{number}"}
+    return {"metadata": {"name": f"shop-{number}"}, "spec": {"template": None, "workloadRef": ref}}
 
 
 def test_one_rollout_by_its_name() -> None:
@@ -88,6 +107,62 @@ def test_a_workload_that_cannot_be_read_leaves_the_images_empty(kind: str, asked
     assert len(cluster.requests) == asked
 
 
+def test_many_rollouts_take_one_list_for_each_kind() -> None:
+    def of(number: int) -> Tree:
+        return {"metadata": {"name": f"shop-{number}"}}
+
+    waiting = [{"status": {"canary": {"currentExperiment": f"exp-{number}"}}} for number in range(6)]
+    cluster = FakeCluster(
+        *(canary(referring(number)) for number in range(3)),
+        *(updating(1, waiting[number], of(number)) for number in range(3, 6)),
+        *(
+            {**deployment(f"shop:{number}"), "metadata": {"name": f"pods-{number}", "namespace": NAMESPACE}}
+            for number in (0, 2)
+        ),
+        *(experiment(name=f"exp-{number}") for number in (3, 5)),
+    )
+    found = read_rollouts(cluster, cluster.clock, NAMESPACE)
+    assert cluster.asked == ["list rollouts", "list deployments", "list experiments"]
+    assert [item["images"] for item in found[:3]] == [{"app": "shop:0"}, {}, {"app": "shop:2"}]
+    assert [item["experiment"]["phase"] for item in found[3:]] == ["Running", None, "Running"]
+
+
+def test_a_list_that_may_not_be_had_leaves_gaps() -> None:
+    cluster = FakeCluster(*(canary(referring(number)) for number in range(2)))
+    cluster.fail("list", Forbidden("no deployments", 403), after=1)
+    assert [item["images"] for item in read_rollouts(cluster, cluster.clock, NAMESPACE)] == [{}, {}]
+
+
+def test_the_tree_takes_one_list_for_each_kind() -> None:
+    pod = {
+        "kind": "Pod",
+        "metadata": {"name": "pod", "ownerReferences": [{"uid": f"uid-of-{NEW}"}]},
+        "status": {"phase": "Running"},
+    }
+    cluster = FakeCluster(updating(1), canary(named("other"), {"metadata": {"uid": "other"}}), *pods_of(), pod)
+    cluster.appear(0, analysis_run())
+    other, shop = read_rollouts(cluster, cluster.clock, NAMESPACE, tree=True)
+    assert cluster.asked == ["list rollouts", "list replicasets", "list pods", "list experiments", "list analysisruns"]
+    assert [request.query for request in cluster.requests[1:3]] == [{"labelSelector": "rollouts-pod-template-hash"}] * 2
+    assert other["tree"]["revisions"] == []
+    assert shop["tree"]["now"] == f"{NOW:%Y-%m-%dT%H:%M:%SZ}"
+    sets = [item["replica_sets"] for item in shop["tree"]["revisions"]]
+    assert [[(item["hash"], len(item["pods"])) for item in each] for each in sets] == [[(NEW, 1)], [(STABLE, 0)], []]
+
+
+def test_no_tree_of_nothing() -> None:
+    cluster = FakeCluster()
+    assert read_rollouts(cluster, cluster.clock, NAMESPACE, tree=True) == []
+    assert cluster.asked == ["list rollouts"]
+
+
+def test_what_belongs_to_a_rollout_has_to_be_readable() -> None:
+    cluster = FakeCluster(canary())
+    cluster.fail("list", Forbidden("no pods", 403), after=1)
+    with pytest.raises(Forbidden):
+        read_rollouts(cluster, cluster.clock, NAMESPACE, NAME, tree=True)
+
+
 def test_a_passing_trouble_is_waited_out() -> None:
     cluster = FakeCluster(canary())
     cluster.fail("list", Transient("503", 503), times=2)
@@ -114,4 +189,4 @@ def test_it_gives_up_in_time() -> None:
     cluster.fail("list", Transient("503", 503), times=1000)
     with pytest.raises(Transient):
         read_rollouts(cluster, cluster.clock, NAMESPACE, timeout=30)
-    assert cluster.clock.elapsed <= 10
+    assert cluster.clock.elapsed <= 30

@@ -1,0 +1,67 @@
+# Copyright: Contributors to the progressive.delivery collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How long it takes to read all Rollouts of a namespace, as they become more."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+from ansible_collections.progressive.delivery.plugins.module_utils._cluster.resources import ROLLOUT
+
+from tests.integration.kit import Object, Stage, canary, template
+from tests.integration.support import Lab, eventually
+
+SIZES = (1, 10, 100, 1000)
+TURNS = 5
+
+
+def seconds_by_rollouts(lab: Lab) -> dict[str, float]:
+    """Seconds of `rollout_info` in-process, by the number of Rollouts; medians."""
+    with _namespace(lab) as stage:
+        found, made = {}, 0
+        for size in SIZES:
+            _make(stage, range(made, size))
+            made = size
+            found[str(size)] = statistics.median(_seconds(stage, size) for _ in range(TURNS))
+    return found
+
+
+def _seconds(stage: Stage, size: int) -> float:
+    began = time.perf_counter()
+    result = stage.run("rollout_info")
+    elapsed = time.perf_counter() - began
+    assert len(result["rollouts"]) == size
+    return elapsed
+
+
+def _make(stage: Stage, numbers: range) -> None:
+    """Rollouts without pods, as the controller leaves them."""
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        list(pool.map(lambda number: stage.cluster.create(ROLLOUT, _rollout(stage, f"shop-{number:04}")), numbers))
+    eventually(lambda: _all_seen(stage), timeout=300, what="the controller has not looked at all of them")
+
+
+def _rollout(stage: Stage, name: str) -> Object:
+    labels = {"matchLabels": {"app": name}}
+    found = canary(replicas=0, selector=labels, template=template("shop:1.0.0", app=name))
+    return {**found, "metadata": {"name": name, "namespace": stage.namespace}}
+
+
+def _all_seen(stage: Stage) -> bool:
+    return all(rollout["phase"] == "Healthy" for rollout in stage.run("rollout_info")["rollouts"])
+
+
+@contextmanager
+def _namespace(lab: Lab) -> Iterator[Stage]:
+    stage = Stage(lab, f"bench-info-{os.getpid()}")
+    stage.kubectl("create", "namespace", stage.namespace)
+    try:
+        yield stage
+    finally:
+        stage.kubectl("delete", "namespace", stage.namespace, "--wait=false")
