@@ -139,13 +139,20 @@ def test_a_run_that_is_deleted_gives_no_verdict() -> None:
     assert result["analysis"]["phase"] == "Running"
 
 
-@pytest.mark.parametrize(("phase", "words"), [("Running", "Running"), ("", "not started")])
-def test_the_deadline_is_exact(phase: str, words: str) -> None:
-    cluster = FakeCluster(analysis_run("run", phase))
+def test_the_deadline_is_exact() -> None:
+    cluster = FakeCluster(analysis_run("run", "Running"))
     result = wait(cluster, run_name="run", timeout=45)
     assert (result["failed"], result["reason"]) == (True, "timeout")
-    assert result["msg"] == f"{RUN_LABEL} is still {words} after 45s; give it more time with wait_timeout"
+    assert result["msg"] == f"{RUN_LABEL} is still Running after 45s; give it more time with wait_timeout"
     assert cluster.clock.elapsed == pytest.approx(45)
+
+
+@pytest.mark.parametrize(("timeout", "reason"), [(45, "controller_absent"), (1, "timeout")])
+def test_a_run_that_nobody_looks_at(timeout: float, reason: str) -> None:
+    """More time is no remedy for what no controller has looked at for seconds."""
+    result = wait(FakeCluster(analysis_run("run", "")), run_name="run", timeout=timeout)
+    assert (result["failed"], result["reason"]) == (True, reason)
+    assert f"{RUN_LABEL} is still not started after {timeout}s" in result["msg"]
 
 
 def test_an_outage_is_noted_and_survived() -> None:
@@ -292,9 +299,12 @@ def test_an_experiment_is_followed_and_then_its_runs() -> None:
     assert cluster.clock.elapsed == pytest.approx(21)
     assert notes(result, "experiment") == [
         "exp is Pending",
+        "template canary of exp is Pending",
         "exp is Running",
+        "template canary of exp is Running",
         "analysis of-exp-run of exp is Running",
         "exp is Successful",
+        "template canary of exp is Successful",
         "analysis of-exp-run of exp is Successful",
     ]
     shown = result["rollout"]["experiment"]

@@ -1,0 +1,224 @@
+# Copyright: Contributors to the progressive.delivery collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Follows AnalysisRuns and Experiments to their end, and says what they measured and what that proves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager, ExitStack
+from types import TracebackType
+from typing import Any, Protocol, TypeVar
+
+from .._analysis.evidence import Verdict, experiment_verdict, verdict
+from .._cluster.errors import ClusterError, NotFound
+from .._cluster.events import Broken, Changed, Event, Gone, Interrupted
+from .._cluster.resources import ANALYSIS_RUN, EXPERIMENT, Object, Resource
+from .._model.analysis import MEASURED, SUCCESSFUL, UNHAPPY, AnalysisRun
+from .._model.durations import format_seconds
+from .._model.experiment import Experiment
+from .follower import BLAME_AFTER, GLANCE, TICK
+from .measurements import News
+from .outcome import Stop
+from .ports import Clock, ClusterPort, FeedPort
+from .retry import Patience
+from .timeline import Timeline
+
+NOT_STARTED = "not started"
+CHECK_CONTROLLER = (
+    "check that the argo-rollouts controller runs, watches this namespace, and that its --instance-id matches the "
+    "label argo-rollouts.argoproj.io/controller-instance-id of the object"
+)
+
+
+class Watched(Protocol):
+    """An AnalysisRun or an Experiment."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def phase(self) -> str:
+        """Its phase; empty before the controller has looked at it."""
+
+    @property
+    def completed(self) -> bool:
+        """Whether the phase is final."""
+
+
+W = TypeVar("W", bound=Watched)
+
+
+class Watching(AbstractContextManager["Watching"]):
+    """``run`` holds what was followed, or ``experiment`` with its ``runs``, as last seen.
+
+    Without ``follows`` everything is read as it is.
+    """
+
+    def __init__(
+        self,
+        cluster: ClusterPort,
+        clock: Clock,
+        patience: Patience,
+        namespace: str,
+        timeline: Timeline,
+        *,
+        follows: bool,
+    ) -> None:
+        self._cluster, self._clock, self._patience, self._namespace = cluster, clock, patience, namespace
+        self._timeline, self._follows = timeline, follows
+        self._started = clock.monotonic()
+        self._stack = ExitStack()
+        self._beside: dict[str, FeedPort] = {}
+        self._news = News()
+        self._told: dict[tuple[str, str], str] = {}
+        self.runs: dict[str, AnalysisRun] = {}
+        self.experiment: Experiment | None = None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    # -- read and follow
+
+    def follow_run(self, raw: Object) -> None:
+        """See a run, until it is completed."""
+        self._follow(ANALYSIS_RUN, raw, self._see_run)
+
+    def follow_experiment(self, raw: Object) -> None:
+        """See an Experiment until nothing more will come of it, and then each of its runs."""
+        experiment = self._follow(EXPERIMENT, raw, self._see_experiment)
+        for name in experiment.run_names:
+            if name in self.runs and self.runs[name].completed:
+                continue
+            try:
+                self.follow_run(self.read(ANALYSIS_RUN, name))
+            except NotFound:
+                # A run that was deleted is an error of the Experiment, which tells it; a success would lack it.
+                if experiment.phase not in UNHAPPY:
+                    raise
+                self.runs.pop(name, None)
+
+    def read(self, resource: Resource, name: str) -> Object:
+        """An object of the namespace."""
+        return self._patience.call(lambda limit: self._cluster.get(resource, self._namespace, name, limit))
+
+    def until_gone(self, resource: Resource, raw: Object) -> None:
+        """Wait until an object that is being deleted is there no more."""
+        label = f"{resource.kind} {self._namespace}/{raw['metadata']['name']}"
+        feed = self._stack.enter_context(self._cluster.feed(resource, raw))
+        while not isinstance(self._event(feed, TICK, label, "being deleted"), Gone):
+            pass
+
+    def _follow(self, resource: Resource, raw: Object, see: Callable[[Object], W]) -> W:
+        """The object as it was when it completed; as it is, when the task does not wait."""
+        now = see(raw)
+        if not self._follows or now.completed:
+            return now
+        feed = self._stack.enter_context(self._cluster.feed(resource, raw))
+        while not now.completed:
+            label = f"{resource.kind} {self._namespace}/{now.name}"
+            self._look_beside()
+            match self._event(feed, GLANCE if self._beside else TICK, label, now.phase or NOT_STARTED):
+                case Changed(object=found):
+                    now = see(found)
+                case Gone():
+                    text = f"{label} was deleted before it completed"
+                    raise Stop("deleted", f"{text}; the update was replaced, or somebody removed it: no verdict")
+        return now
+
+    def _event(self, feed: FeedPort, seconds: float, label: str, state: str) -> Event | None:
+        """The next change, or None when it is time to look at the clock. Raises Stop at the deadline."""
+        remaining = self._patience.remaining
+        if remaining <= 0:
+            elapsed = format_seconds(round(self._clock.monotonic() - self._started, 1))
+            text = f"{label} is still {state} after {elapsed}"
+            if state == NOT_STARTED and self._clock.monotonic() - self._started >= BLAME_AFTER:
+                raise Stop("controller_absent", f"{text}; {CHECK_CONTROLLER}")
+            raise Stop("timeout", f"{text}; give it more time with wait_timeout")
+        self._timeline.beat(f"waiting for {label}, which is {state}")
+        match event := feed.next(min(remaining, seconds)):
+            case Interrupted(error=error):
+                self._timeline.note("unreachable", f"{error}; trying again")
+            case Broken(error=error):
+                raise error
+        return event
+
+    # -- see
+
+    def _see_run(self, raw: Object) -> AnalysisRun:
+        run = AnalysisRun.parse(raw)
+        self.runs[run.name] = run
+        for entry in self._news.of(run):
+            self._timeline.note(**entry)
+        return run
+
+    def _see_experiment(self, raw: Object) -> Experiment:
+        experiment = self.experiment = Experiment.parse(raw)
+        self._tell(experiment, "", experiment.name, experiment.phase)
+        for template in experiment.templates:
+            name, status = template.get("name", ""), template.get("status") or ""
+            self._tell(experiment, f"template {name}", f"template {name} of {experiment.name}", status)
+        for item in experiment.analyses:
+            what = f"analysis {item.analysis}"
+            self._tell(experiment, what, f"{what} of {experiment.name}", item.phase)
+        if self._follows and not experiment.completed:
+            for name in experiment.run_names:
+                self._watch_beside(name)
+        return experiment
+
+    def _tell(self, experiment: Experiment, part: str, what: str, phase: str) -> None:
+        key = (experiment.name, part)
+        if phase and phase != self._told.get(key):
+            self._told[key] = phase
+            self._timeline.note("experiment", f"{what} is {phase}", experiment=experiment.name)
+
+    # -- the runs of an Experiment, while it goes on: they are only shown, so nothing that goes wrong here matters
+
+    def _watch_beside(self, name: str) -> None:
+        if name in self.runs:
+            return
+        try:
+            raw = self._cluster.get(ANALYSIS_RUN, self._namespace, name, self._patience.request_timeout)
+        except ClusterError:
+            return
+        if not self._see_run(raw).completed:
+            self._beside[name] = self._stack.enter_context(self._cluster.feed(ANALYSIS_RUN, raw))
+
+    def _look_beside(self) -> None:
+        for name, feed in list(self._beside.items()):
+            while (event := feed.next(0)) is not None:
+                through = isinstance(event, Changed) and self._see_run(event.object).completed
+                if through or isinstance(event, Gone | Broken):
+                    self._beside.pop(name, None)
+
+    # -- judge
+
+    def verdict(self, accept_silence: Collection[str] = ()) -> Verdict:
+        """What the end proves; ``running`` until there is one."""
+        runs = tuple(self.runs.values())
+        if self.experiment is not None:
+            self.experiment = self.experiment.having(runs)
+            if not self.experiment.completed:
+                return _running(self.experiment.label, self.experiment.phase)
+        for run in runs:
+            if not run.completed:
+                return _running(f"AnalysisRun {run.namespace}/{run.name}", run.phase)
+        if self.experiment is not None:
+            return experiment_verdict(self.experiment, accept_silence)
+        return verdict(runs[0], accept_silence)
+
+    def analysis(self) -> dict[str, Any] | None:
+        """The run as modules return it; of several the first that is not simply good."""
+        if not self.runs:
+            return None
+        runs = self.runs.values()
+        good = (SUCCESSFUL, MEASURED)
+        shown = next((run for run in runs if (run.phase, run.evidence) != good), next(iter(runs)))
+        return {**shown.as_result(), "requests": None}
+
+
+def _running(label: str, phase: str) -> Verdict:
+    return "running", f"{label} is {phase or NOT_STARTED}"
