@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Fragments: the default one, ``rollout`` and ``wait``."""
+    """Fragments: the default one, ``rollout``, ``wait`` and ``gitops``."""
 
     DOCUMENTATION = r"""
 options:
@@ -18,8 +18,8 @@ options:
 notes:
   - RV(ignore:reason) is a word for machines. When a task fails, one of V(aborted), V(analysis_failed),
     V(bad_configuration), V(conflict), V(controller_absent), V(deleted), V(dropped), V(forbidden), V(inconclusive),
-    V(invalid_request), V(invalid_spec), V(not_found), V(not_installed), V(paused), V(progress_deadline),
-    V(superseded), V(timeout), V(unauthorized), V(unreachable), or a word that the module documents.
+    V(invalid_request), V(invalid_spec), V(managed), V(not_found), V(not_installed), V(paused), V(progress_deadline),
+    V(reverted), V(superseded), V(timeout), V(unauthorized), V(unreachable), or a word that the module documents.
 requirements:
   - python >= 3.11
   - kubernetes >= 31.0.0
@@ -75,4 +75,21 @@ options:
         C(become) and C(async).
     type: bool
     default: true
+"""
+
+    GITOPS = r"""
+options:
+  gitops:
+    description:
+      - What to do before a field of a spec is written that a GitOps tool keeps as it is in Git. Argo CD and Flux are
+        recognised by their tracking annotations and labels, and by their names in C(metadata.managedFields).
+      - V(warn) writes it and says in RV(ignore:warnings) which tool may put the old value back, and what to do about
+        that. V(refuse) fails before it writes anything, with the reason V(managed). V(ignore) says nothing.
+      - A field that the tool has left out of its own writes, such as C(spec.paused) where Git does not say it, is
+        written without a warning. For an image that it was told to ignore, choose V(ignore).
+      - Whatever is chosen, a task that waits notices when somebody puts the old value back. It then fails with the
+        reason V(reverted) and the name of who wrote it, and never writes it again.
+    type: str
+    choices: [warn, refuse, ignore]
+    default: warn
 """

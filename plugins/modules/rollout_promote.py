@@ -23,6 +23,7 @@ extends_documentation_fragment:
   - progressive.delivery.delivery
   - progressive.delivery.delivery.rollout
   - progressive.delivery.delivery.wait
+  - progressive.delivery.delivery.gitops
 options:
   mode:
     description:
@@ -126,12 +127,18 @@ waiting:
     when V(time).
   type: dict
   returned: always
+warnings:
+  description: Who may put back what the task wrote. See O(gitops).
+  type: list
+  elements: str
+  returned: when a GitOps tool manages what was written
 """
 
-from ansible_collections.progressive.delivery.plugins.module_utils._module import FORWARD, Spec, run_module
+from ansible_collections.progressive.delivery.plugins.module_utils._module import FORWARD, GITOPS, Spec, run_module
 
 ARGUMENT_SPEC: Spec = {
     **FORWARD,
+    **GITOPS,
     "mode": {"type": "str", "choices": ["gate", "full", "skip_step"], "default": "gate"},
     "expected_step": {"type": "int"},
     "expected_revision": {"type": "int"},

@@ -21,6 +21,7 @@ extends_documentation_fragment:
   - progressive.delivery.delivery
   - progressive.delivery.delivery.rollout
   - progressive.delivery.delivery.wait
+  - progressive.delivery.delivery.gitops
 options:
   images:
     description:
@@ -105,11 +106,16 @@ waiting:
     when V(time).
   type: dict
   returned: always
+warnings:
+  description: Who may put back what the task wrote. See O(gitops).
+  type: list
+  elements: str
+  returned: when a GitOps tool manages what was written
 """
 
-from ansible_collections.progressive.delivery.plugins.module_utils._module import FORWARD, Spec, run_module
+from ansible_collections.progressive.delivery.plugins.module_utils._module import FORWARD, GITOPS, Spec, run_module
 
-ARGUMENT_SPEC: Spec = {**FORWARD, "images": {"type": "dict", "required": True}}
+ARGUMENT_SPEC: Spec = {**FORWARD, **GITOPS, "images": {"type": "dict", "required": True}}
 
 
 def main() -> None:

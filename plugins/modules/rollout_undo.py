@@ -14,9 +14,9 @@ description:
   - Writes the template as its author wrote it, without the API's defaults and what the controller injected.
   - Going back to the stable version in the middle of an update ends the update at once.
   - Going back to any other revision is a rollout of its own, with its steps.
-  - Does nothing when the template already means the same pods. The controller gives an old version a new
-    revision number,
-  - so a fixed number in O(to_revision) is only good for one run.
+  - Does nothing when the template already means the same pods.
+  - The controller gives a version that is gone back to a new revision number. O(to_revision) finds it by its old
+    number as well.
 author:
   - Contributors to the progressive.delivery collection (@progressive-delivery)
 extends_documentation_fragment:
@@ -24,6 +24,7 @@ extends_documentation_fragment:
   - progressive.delivery.delivery
   - progressive.delivery.delivery.rollout
   - progressive.delivery.delivery.wait
+  - progressive.delivery.delivery.gitops
 options:
   to_revision:
     description: The revision to go back to. The stable one by default.
@@ -97,11 +98,16 @@ waiting:
     when V(time).
   type: dict
   returned: always
+warnings:
+  description: Who may put back what the task wrote. See O(gitops).
+  type: list
+  elements: str
+  returned: when a GitOps tool manages what was written
 """
 
-from ansible_collections.progressive.delivery.plugins.module_utils._module import FORWARD, Spec, run_module
+from ansible_collections.progressive.delivery.plugins.module_utils._module import FORWARD, GITOPS, Spec, run_module
 
-ARGUMENT_SPEC: Spec = {**FORWARD, "to_revision": {"type": "int"}}
+ARGUMENT_SPEC: Spec = {**FORWARD, **GITOPS, "to_revision": {"type": "int"}}
 
 
 def main() -> None:

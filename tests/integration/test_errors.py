@@ -401,6 +401,8 @@ TYPING_ERRORS: tuple[tuple[str, Object, tuple[str, ...]], ...] = (
     ("rollout_wait", {"until": "step"}, ("until is step", "step")),
     ("rollout_wait", {"fail_on": ["boredom"]}, ("fail_on", "aborted", "boredom")),
     ("rollout_undo", {"to_revision": "the last"}, ("to_revision", "int")),
+    ("rollout_restart", {}, ("one of the following is required", "not_before", "token")),
+    ("rollout_restart", {"not_before": "2026-01-01T12:00:00Z", "token": "a"}, ("mutually exclusive", "not_before")),
     ("rollout_set_image", {"images": "shop:2"}, ("images", "dict")),
     ("rollout_retry", {"namspace": "prod"}, ("Unsupported parameters", "namspace", "namespace")),
     ("analysis_wait", {}, ("one of the following is required", "analysis_run", "rollout")),

@@ -44,6 +44,11 @@ def held(stage: Stage) -> None:
     stage.ok("rollout_wait", until="paused")
 
 
+def restarted(stage: Stage) -> None:
+    healthy(stage)
+    stage.ok("rollout_restart", not_before="2026-01-01T12:00:01Z")
+
+
 def with_deployment(stage: Stage) -> None:
     stage.deploy(referring(), deployment())
 
@@ -123,6 +128,30 @@ CASES = {
         "rollout_retry",
         {"wait_until": "paused"},
         lambda rollout, result: not rollout["aborted"] and rollout["step"]["index"] == 1,
+    ),
+    "pause": Case(
+        at_gate,
+        "rollout_pause",
+        {},
+        lambda rollout, result: rollout["message"] == "manually paused" and result["waiting"]["state"] == "person",
+        {"state": "resumed"},
+        at_gate,
+    ),
+    "resume": Case(
+        held,
+        "rollout_pause",
+        {"state": "resumed", "wait_until": "paused"},
+        lambda rollout, result: rollout["step"]["index"] == 1 and rollout["message"] == "CanaryPauseStep",
+        {"state": "paused"},
+        held,
+    ),
+    "restart": Case(
+        at_gate,
+        "rollout_restart",
+        {"not_before": "2026-01-01T12:00:00Z"},
+        lambda rollout, result: result["reason"] == "restarted",
+        {"not_before": "2026-01-01T12:00:00Z"},
+        restarted,
     ),
     "undo": Case(
         at_gate,

@@ -90,6 +90,8 @@ class FakeCluster:
         self.clock = FakeClock()
         self.requests: list[Request] = []
         self.feeds_open = 0
+        # How far the host's clock is ahead of the apiserver's, if that one tells.
+        self.ahead: timedelta | None = None
         self._objects: dict[Key, Object] = {}
         self._versions = itertools.count(1000)
         self._order = itertools.count()
@@ -154,6 +156,9 @@ class FakeCluster:
 
     # -- ClusterPort
 
+    def time(self) -> datetime | None:
+        return None if self.ahead is None else self.clock.now() - self.ahead
+
     def get(self, resource: Resource, namespace: str, name: str, timeout: float = READ_TIMEOUT) -> Object:
         self._note(Request("get", resource.plural, name, timeout=timeout))
         self._break("get")
@@ -215,6 +220,8 @@ class FakeCluster:
         key = _key(body)
         if key not in self._objects:
             found = self._add(body, dry_run)
+        elif body["metadata"].get("resourceVersion") not in (None, self._objects[key]["metadata"]["resourceVersion"]):
+            raise Conflict("the object has been modified; please apply your changes to the latest version", 409)
         else:
             found = merged(self._objects[key], body)
             found = found if dry_run else self._store(key, found)
@@ -235,15 +242,31 @@ class FakeCluster:
         return copy.deepcopy(found)
 
     def delete(
-        self, resource: Resource, namespace: str, name: str, *, dry_run: bool = False, timeout: float = READ_TIMEOUT
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        *,
+        uid: str = "",
+        foreground: bool = False,
+        dry_run: bool = False,
+        timeout: float = READ_TIMEOUT,
     ) -> None:
-        self._note(Request("delete", resource.plural, name, dry_run=dry_run, timeout=timeout))
-        self._break("delete")
+        """An object with finalizers stays for whoever takes them away."""
+        how = {"propagationPolicy": "Foreground" if foreground else "Background"}
+        self._note(Request("delete", resource.plural, name, body=how, dry_run=dry_run, timeout=timeout))
+        done = self._break("delete", writes=True)
         key = (resource.plural, name)
-        self._object(key)
-        if not dry_run:
+        found = self._object(key)
+        if uid and found["metadata"]["uid"] != uid:
+            raise Conflict(f"{name} has another uid", 409)
+        if found["metadata"].get("finalizers") and not dry_run:
+            self._store(key, merged(found, {"metadata": {"deletionTimestamp": format_time(self.clock.now())}}))
+        elif not dry_run:
             del self._objects[key]
             self._log.append((key, Gone()))
+        if done is not None:
+            raise done
 
     @contextmanager
     def feed(self, resource: Resource, start: Object) -> Iterator[FakeFeed]:
@@ -382,10 +405,19 @@ def _key(raw: Tree) -> Key:
     plurals = {
         "Rollout": "rollouts",
         "AnalysisRun": "analysisruns",
+        "AnalysisTemplate": "analysistemplates",
+        "ClusterAnalysisTemplate": "clusteranalysistemplates",
         "Experiment": "experiments",
         "ReplicaSet": "replicasets",
         "Deployment": "deployments",
         "PodTemplate": "podtemplates",
+        "Pod": "pods",
+        "Service": "services",
+        "VirtualService": "virtualservices",
+        "DestinationRule": "destinationrules",
+        "PodDisruptionBudget": "poddisruptionbudgets",
+        "HorizontalPodAutoscaler": "horizontalpodautoscalers",
+        "ScaledObject": "scaledobjects",
     }
     return plurals[raw["kind"]], raw["metadata"]["name"]
 
@@ -398,7 +430,7 @@ def _patched(old: Object, request: Request) -> Object:
         except (jsonpatch.JsonPatchTestFailed, jsonpatch.JsonPatchConflict) as error:
             raise Conflict("the server rejected our request due to an error in our request", 422) from error
     body = dict(request.body)
-    lock = body.pop("metadata", {}).get("resourceVersion")
+    lock = body.get("metadata", {}).get("resourceVersion")
     if lock not in (None, old["metadata"]["resourceVersion"]):
         raise Conflict("the object has been modified; please apply your changes to the latest version", 409)
     writable = {part: value for part, value in body.items() if (part == "status") == (request.subresource == "status")}

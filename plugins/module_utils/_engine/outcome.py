@@ -37,6 +37,7 @@ class Outcome:
     timeline: list[dict[str, Any]] = field(default_factory=list)
     runs: tuple[AnalysisRun, ...] = ()
     experiment: Experiment | None = None
+    warnings: tuple[str, ...] = ()
 
     def as_result(self) -> dict[str, Any]:
         """The keys that every verb returns, also on failure."""
@@ -53,8 +54,10 @@ class Outcome:
             result["rollout"] = self._rollout(self.snapshot)
             result["revision"] = self.snapshot.rollout.revision
             result["waiting"] = waiting_for(self.snapshot.rollout, self.snapshot.observed).as_result()
+        if self.warnings:
+            result["warnings"] = list(self.warnings)
         if self.change is not None:
-            result["diff"] = _diff(self.change, self.snapshot)
+            result["diff"] = show_change(self.change, self.snapshot.rollout.label if self.snapshot else "")
         return result
 
     def _rollout(self, snapshot: Snapshot) -> dict[str, Any]:
@@ -64,11 +67,11 @@ class Outcome:
         return shown
 
 
-def _diff(change: Change, snapshot: Snapshot | None) -> Mapping[str, Any]:
-    header = snapshot.rollout.label if snapshot is not None else ""
+def show_change(change: Change, label: str) -> Mapping[str, Any]:
+    """As Ansible shows a difference; ``label`` says of what."""
     return {
-        "before_header": header,
-        "after_header": header,
+        "before_header": label,
+        "after_header": label,
         "before": dict(change.before),
         "after": dict(change.after),
     }

@@ -32,6 +32,9 @@ class ClusterPort(Protocol):
     def host(self) -> str:
         """The apiserver's address."""
 
+    def time(self) -> datetime | None:
+        """The apiserver's clock, to the second; None when it is not known."""
+
     def get(self, resource: Resource, namespace: str, name: str, timeout: float = ...) -> Object:
         """One object."""
 
@@ -63,7 +66,15 @@ class ClusterPort(Protocol):
         """The object as it was created."""
 
     def delete(
-        self, resource: Resource, namespace: str, name: str, *, dry_run: bool = False, timeout: float = ...
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        *,
+        uid: str = "",
+        foreground: bool = False,
+        dry_run: bool = False,
+        timeout: float = ...,
     ) -> None:
         """Delete one object."""
 

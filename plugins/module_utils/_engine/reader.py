@@ -10,8 +10,19 @@ from contextlib import suppress
 from typing import TypeVar
 
 from .._cluster.errors import ClusterError, NotFound
-from .._cluster.resources import ANALYSIS_RUN, EXPERIMENT, REPLICA_SET, ROLLOUT, WORKLOADS, Object, Resource
+from .._cluster.resources import (
+    ANALYSIS_RUN,
+    DISRUPTION_BUDGET,
+    EXPERIMENT,
+    POD,
+    REPLICA_SET,
+    ROLLOUT,
+    WORKLOADS,
+    Object,
+    Resource,
+)
 from .._model.analysis import AnalysisRun
+from .._model.disruption import Budget
 from .._model.experiment import Experiment
 from .._model.rollout import HASH_LABEL, Rollout
 from .._model.workload import ReplicaSet, Workload
@@ -40,6 +51,8 @@ class Reader:
     def of(self, raw: Object, history: bool = False) -> Snapshot:
         """A snapshot around a version of the Rollout that is at hand already."""
         rollout = Rollout.parse(raw)
+        if self._workload is not None and self._workload_is_old(rollout):
+            self._workload = self._read_workload(rollout)
         return Snapshot(
             rollout=rollout,
             workload=self._parse_workload(rollout),
@@ -55,6 +68,20 @@ class Reader:
         """All ReplicaSets of the namespace; the caller picks those of the rollout by owner."""
         found = self._patience.call(lambda timeout: self._cluster.list(REPLICA_SET, self._namespace, None, timeout))
         return tuple(ReplicaSet.parse(item) for item in found["items"])
+
+    def budgets(self) -> tuple[Budget, ...]:
+        """All PodDisruptionBudgets of the namespace."""
+        found = self._patience.call(
+            lambda timeout: self._cluster.list(DISRUPTION_BUDGET, self._namespace, None, timeout)
+        )
+        return tuple(Budget.parse(item) for item in found["items"])
+
+    def pods(self, rollout: Rollout) -> list[Object]:
+        """Those of its current and its stable version, and perhaps of others with such a hash."""
+        query = {"labelSelector": f"{HASH_LABEL} in ({rollout.current_hash},{rollout.stable_hash})"}
+        found = self._patience.call(lambda timeout: self._cluster.list(POD, self._namespace, query, timeout))
+        items: list[Object] = found["items"]
+        return items
 
     def analysis_runs(self, rollout: Rollout) -> list[AnalysisRun]:
         """The runs that the controller made for the current version, newest first."""
@@ -87,6 +114,11 @@ class Reader:
     def workload_resource(self, rollout: Rollout) -> Resource:
         """The resource that holds the pod template."""
         return ROLLOUT if rollout.workload_ref is None else WORKLOADS[rollout.workload_ref.kind]
+
+    def _workload_is_old(self, rollout: Rollout) -> bool:
+        """The controller has observed a later one: somebody else has changed it since it was read."""
+        seen = rollout.workload_observed_generation
+        return seen.isdecimal() and int(seen) > self._parse_workload(rollout).generation > 0
 
     def _parse_workload(self, rollout: Rollout) -> Workload:
         if rollout.workload_ref is None or self._workload is None:

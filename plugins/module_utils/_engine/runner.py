@@ -5,12 +5,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
 
 from .._cluster.errors import ClusterError, Conflict, Transient
 from .._cluster.resources import JSON_PATCH, MERGE_PATCH, ROLLOUT, Object
-from .._verbs.goals import Ended, Reached, Until, View, judge
+from .._model.rollout import INVALID_SPEC
+from .._model.waiting import Waiting
+from .._verbs.goals import Ended, Goal, Reached, Until, Verdict, View, judge
 from .._verbs.plan import (
     Act,
     Change,
@@ -26,23 +31,28 @@ from .._verbs.plan import (
 )
 from .findings import Findings, behind_failure, of_last_try
 from .follower import Follower
+from .gitops import WARN, check_reverted, heed
 from .outcome import Outcome, Stop
 from .ports import Clock, ClusterPort
 from .reader import Reader
+from .restarting import Restarting
 from .retry import Patience
 from .timeline import Listener, Timeline
 
 # How often the controller may drop a write before it is taken at its word.
 MOST_LOSSES = 3
+# Seconds for the last look at the deadline, which is over when it is taken.
+LAST_LOOK = 1.0
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to run: ``timeout`` in seconds, for everything from the first request on."""
+    """How to run: ``timeout`` in seconds, for everything from the first request on; ``gitops`` see ``gitops.heed``."""
 
     check_mode: bool = False
     wait: bool = True
     timeout: float = 300.0
+    gitops: str = WARN
 
     @property
     def follows(self) -> bool:
@@ -67,7 +77,10 @@ class Runner:
         self._reader = Reader(cluster, clock, self._patience, namespace, name)
         self._timeline = Timeline(clock, listener)
         self._follower = Follower(cluster, clock, self._patience, self._reader, self._timeline)
+        self._restarting = Restarting(self._reader, clock, self._timeline)
         self._snapshot: Snapshot | None = None
+        self._written: tuple[Act, datetime] | None = None
+        self._warning = ""
         self._pinned = ""
         self._changed = False
         self._change: Change | None = None
@@ -75,20 +88,36 @@ class Runner:
         self._once = ""
         self._losses = 0
         self._saw_analysis = False
+        self._looked_again = False
+        self._invalid_since: datetime | None = None
 
     def run(self, verb: Verb) -> Outcome:
         """Never raises a ClusterError or Stop: those become a failed outcome that shows the last state."""
+        return self._safely(lambda: self._finish(verb, self._decide_and_write(verb)))
+
+    def follow(self, verb: Verb, done: str, written: Act | None) -> Outcome:
+        """Go on where something else has decided and, with an act, has written it: see it acted on, reach the goal."""
+        return self._safely(lambda: self._finish(verb, self._take_over(verb, done, written)))
+
+    def _safely(self, work: Callable[[], Outcome]) -> Outcome:
         with self._follower:
             try:
-                return self._run(verb)
+                return work()
             except Stop as stop:
                 return self._failed(stop.reason, str(stop))
             except ClusterError as error:
                 return self._failed(error.reason, str(error))
 
-    def _run(self, verb: Verb) -> Outcome:
-        done = self._decide_and_write(verb)
+    def _finish(self, verb: Verb, done: str) -> Outcome:
         return self._reach_goal(verb, done) if self._options.follows else self._as_it_is(verb, done)
+
+    def _take_over(self, verb: Verb, done: str, written: Act | None) -> str:
+        if written is not None:
+            self._changed, self._change = True, written.change
+        self._look(self._reader.snapshot(verb.needs_history))
+        if written is not None and self._options.follows:
+            self._await_sight(written, verb)
+        return done
 
     def _as_it_is(self, verb: Verb, done: str) -> Outcome:
         """Without a wait nothing tells whether the controller has acted on a write."""
@@ -141,11 +170,13 @@ class Runner:
         if lost is None:
             return True
         self._changed = True
+        self._written = lost, self._view().now
         return not self._options.follows or self._await_sight(lost, verb)
 
     def _write(self, plan: Act, verb: Verb) -> bool:
         """Whether the plan is written and, when waiting, seen; False asks for a new decision."""
         self._change = plan.change
+        self._warning = heed(self._options.gitops, plan, self._view())
         try:
             self._apply(plan)
         except Conflict:
@@ -179,6 +210,7 @@ class Runner:
                 self._look(self._reader.of(dict(snapshot.rollout.raw)))
             else:
                 self._look(self._reader.of(written))
+        self._written = plan, self._view().now
 
     def _send(self, patch: MergePatch | JsonPatch, snapshot: Snapshot) -> Object:
         rollout, dry_run = snapshot.rollout, self._options.check_mode
@@ -194,12 +226,12 @@ class Runner:
                 dry_run=dry_run,
                 timeout=self._patience.request_timeout,
             )
-        lock = {"metadata": {"resourceVersion": rollout.resource_version}}
+        metadata = {**patch.body.get("metadata", {}), "resourceVersion": rollout.resource_version}
         return self._cluster.patch(
             ROLLOUT,
             self._namespace,
             self._name,
-            {**lock, **patch.body},
+            {**patch.body, "metadata": metadata},
             content_type=MERGE_PATCH,
             subresource=patch.subresource,
             dry_run=dry_run,
@@ -208,6 +240,7 @@ class Runner:
 
     def _await_sight(self, plan: Act, verb: Verb) -> bool:
         while True:
+            self._check_reverted()
             match plan.seen(self._view()):
                 case Sight.SEEN:
                     if _makes_version(plan):
@@ -217,8 +250,8 @@ class Runner:
                     self._count_loss(plan)
                     self._look(self._reader.snapshot(verb.needs_history))
                     return False
-            waiting = "the controller has not acted on it yet"
-            self._look(self._follower.next(self._view(), f"{plan.message}, but {waiting}"))
+            waiting = f"{plan.message}, but the controller has not acted on it yet"
+            self._follow(partial(self._follower.next, self._view(), waiting))
 
     def _count_loss(self, plan: Act) -> None:
         self._losses += 1
@@ -231,22 +264,62 @@ class Runner:
 
     def _reach_goal(self, verb: Verb, done: str) -> Outcome:
         while True:
-            verdict = judge(verb.goal, self._goal_view())
+            self._check_reverted()
+            verdict = self._judge(verb.goal)
             if isinstance(verdict, Reached):
                 return self._reached(verdict, _join(done, verdict.message), verb)
             if isinstance(verdict, Ended):
                 return self._failed(verdict.reason, _join(done, verdict.message))
             self._pin()
-            wish = f"waiting until {verb.goal.until.value}"
-            self._look(self._follower.next(self._view(), f"{wish}: {verdict.message}"))
+            self._follow(partial(self._next, verb.goal, verdict))
+
+    def _follow(self, following: Callable[[], Snapshot]) -> None:
+        """The next version; at the deadline by a last look, in case something between held the events back."""
+        try:
+            self._look(following())
+        except Stop:
+            if not self._look_again():
+                raise
+
+    def _look_again(self) -> bool:
+        """Whether the deadline is over and the object is not as it was; once."""
+        if self._patience.remaining > 0 or self._looked_again:
+            return False
+        self._looked_again = True
+        before = self._view().rollout.resource_version
+        with suppress(ClusterError):
+            self._look(self._reader.of(self._cluster.get(ROLLOUT, self._namespace, self._name, LAST_LOOK)))
+        return self._view().rollout.resource_version != before
+
+    def _next(self, goal: Goal, verdict: Waiting) -> Snapshot:
+        snapshot, wish = self._view(), f"waiting until {goal.until.value}"
+        if goal.until is not Until.RESTARTED:
+            return self._follower.next(snapshot, f"{wish}: {verdict.message}", until=verdict.until)
+        state = _join(verdict.message, self._restarting.hindrance(snapshot))
+        try:
+            return self._follower.next(snapshot, f"{wish}: {state}", until=verdict.until)
+        except Stop as stop:
+            raise self._restarting.out_of_time(snapshot, state) if stop.reason == "timeout" else stop from None
+
+    def _judge(self, goal: Goal) -> Verdict:
+        verdict = judge(goal, self._goal_view())
+        if goal.until is Until.RESTARTED and isinstance(verdict, Reached):
+            return self._restarting.unfinished(self._view()) or verdict
+        return verdict
+
+    def _check_reverted(self) -> None:
+        if self._written is not None:
+            plan, since = self._written
+            check_reverted(plan, self._view(), (self._view().now - since).total_seconds())
 
     def _goal_view(self) -> View:
         snapshot = self._view()
-        return View(snapshot.rollout, snapshot.observed, snapshot.now, self._pinned)
+        return View(snapshot.rollout, snapshot.observed, snapshot.now, self._pinned, self._invalid_since)
 
     def _look(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         rollout = snapshot.rollout
+        self._invalid_since = (self._invalid_since or snapshot.now) if rollout.condition(INVALID_SPEC) else None
         self._saw_analysis |= rollout.updating and bool(rollout.analysis or rollout.current_experiment)
         if self._options.follows:
             self._timeline.record(snapshot.rollout)
@@ -316,6 +389,7 @@ class Runner:
             snapshot=self._snapshot,
             change=self._change if self._changed else None,
             timeline=self._timeline.entries,
+            warnings=(self._warning,) if self._warning and self._changed else (),
         )
 
 

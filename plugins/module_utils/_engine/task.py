@@ -15,23 +15,34 @@ from .._analysis.evidence import Demand
 from .._cluster.errors import ClusterError, Invalid
 from .._model.durations import parse_span, parse_timeout
 from .._model.errors import InvalidRequest
+from .._model.manifest import Conversion
+from .._model.manifest import Definition as RolloutDefinition
+from .._model.templates import Given, TemplateRef
 from .._verbs.abort import Abort
 from .._verbs.analysis import KINDS
 from .._verbs.goals import Goal, Until, parse_until
+from .._verbs.pause import Pause
 from .._verbs.plan import Verb
 from .._verbs.promote import Promote
+from .._verbs.restart import Restart, parse_moment
 from .._verbs.retry import Retry
 from .._verbs.set_image import SetImage
 from .._verbs.undo import Undo
 from .._verbs.wait import Wait
 from .analysis import AnalysisWait
+from .analysis_run import RunRequest, run_analysis
 from .census import Census, Connect
-from .clock import SystemClock
+from .clock import ClusterClock, SystemClock
+from .declare import Declaration, Declared, remove
+from .experiment import Definition, ExperimentRequest, run_experiment
+from .gitops import WARN
 from .info import read_rollouts
+from .lint import lint_bundle
 from .outcome import Outcome
 from .ports import Clock, ClusterPort
 from .runner import Options, Runner
 from .timeline import Listener
+from .traffic import read_traffic
 
 Params = Mapping[str, Any]
 Result = dict[str, Any]
@@ -52,6 +63,7 @@ _NAME = re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?")
 
 FORWARD = (Until.OBSERVED, Until.PAUSED, Until.HEALTHY)
 BACK = (Until.OBSERVED, Until.RESTORED)
+RESTART = (Until.OBSERVED, Until.RESTARTED)
 WAIT = (Until.OBSERVED, Until.PAUSED, Until.STEP, Until.WEIGHT, Until.HEALTHY, Until.DEGRADED)
 
 
@@ -70,7 +82,8 @@ def run_task(
     ``params`` are the module's options with their defaults filled in; ``cluster`` is asked for the
     connection once the arguments are known to be good. ``prometheus`` is only needed by who gives min_requests.
     """
-    around = Surroundings(cluster, check_mode, clock or SystemClock(), listener, prometheus)
+    time = ClusterClock(clock or SystemClock())
+    around = Surroundings(time.connected(cluster), check_mode, time, listener, prometheus)
     try:
         return _TASKS[module](params, around)
     except InvalidRequest as error:
@@ -116,9 +129,18 @@ def _wait(params: Params) -> Wait:
     return Wait(goal)
 
 
+def _restart(params: Params) -> Restart:
+    # An aborted or paused update restarts as any other: only a spec that is not looked at cannot.
+    goal = Goal(parse_until("wait_until", params["wait_until"], RESTART), fail_on=frozenset({"invalid_spec"}))
+    moment = params["not_before"]
+    return Restart(goal, parse_moment("not_before", moment) if moment else None, params["token"] or "")
+
+
 _VERBS: Mapping[str, Callable[[Params], Verb]] = {
     "rollout_set_image": lambda params: SetImage(_by_container(params["images"]), _goal(params, FORWARD)),
+    "rollout_pause": lambda params: Pause(_goal(params, FORWARD), params["state"]),
     "rollout_promote": _promote,
+    "rollout_restart": _restart,
     "rollout_abort": lambda params: Abort(_goal(params, BACK)),
     "rollout_retry": lambda params: Retry(_goal(params, FORWARD)),
     "rollout_undo": lambda params: Undo(_goal(params, FORWARD), params["to_revision"]),
@@ -128,7 +150,9 @@ _VERBS: Mapping[str, Callable[[Params], Verb]] = {
 
 def _options(params: Params, check_mode: bool) -> Options:
     timeout = parse_timeout("wait_timeout", params["wait_timeout"])
-    return Options(check_mode=check_mode, wait=params.get("wait", True), timeout=timeout)
+    return Options(
+        check_mode=check_mode, wait=params.get("wait", True), timeout=timeout, gitops=params.get("gitops", WARN)
+    )
 
 
 def _check_names(params: Params, *options: str) -> None:
@@ -203,14 +227,102 @@ def _info(params: Params, around: Surroundings) -> Result:
     _check_names(params, *(["namespace"] if name or params["namespace"] else []), *(["name"] if name else []))
     labels, fields = tuple(params["label_selectors"] or ()), tuple(params["field_selectors"] or ())
     try:
-        rollouts = read_rollouts(around.cluster(), around.clock, params["namespace"], name, labels, fields)
+        rollouts = read_rollouts(
+            around.cluster(), around.clock, params["namespace"], name, labels, fields, tree=params["tree"]
+        )
     except Invalid as error:
         raise InvalidRequest("label_selectors or field_selectors", [*labels, *fields], str(error)) from error
     return {"changed": False, "failed": False, "rollouts": rollouts}
 
 
+def _traffic(params: Params, around: Surroundings) -> Result:
+    _check_names(params, "namespace", "name")
+    found = read_traffic(around.cluster(), around.clock, params["namespace"], params["name"])
+    return {"changed": False, "failed": False, **found}
+
+
+def _analysis_run(params: Params, around: Surroundings) -> Result:
+    _check_names(params, "namespace", "name")
+    given = Given(
+        metrics=params["metrics"],
+        args={str(name): value for name, value in params["args"].items()},
+        dry_run=params["dry_run_metrics"],
+        retention=_limits("measurement_retention", params["measurement_retention"]),
+    )
+    wanted = RunRequest(
+        namespace=params["namespace"],
+        name=params["name"],
+        state=params["state"],
+        templates=tuple(TemplateRef(item["name"], item["cluster_scope"]) for item in params["templates"]),
+        given=given,
+        labels=params["labels"],
+        recreate=params["recreate"],
+        accept_silence=params["accept_silence"],
+    )
+    options = _options(params, around.check_mode)
+    return run_analysis(around.cluster(), around.clock, wanted, options, around.listener)
+
+
+def _experiment(params: Params, around: Surroundings) -> Result:
+    _check_names(params, "namespace", "name")
+    name, namespace, state = params["name"], params["namespace"], params["state"]
+    definition = Definition({}, {})
+    if state == "present":
+        if params["rollout"]:
+            _check_names(params, "rollout")
+        definition = Definition.parse(params["definition"], name, namespace, params["rollout"] or "")
+    wanted = ExperimentRequest(namespace, name, state, definition, params["recreate"], params["accept_silence"])
+    options = _options(params, around.check_mode)
+    return run_experiment(around.cluster(), around.clock, wanted, options, around.listener)
+
+
+def _rollout(params: Params, around: Surroundings) -> Result:
+    _check_names(params, "namespace", "name")
+    name, namespace, options = params["name"], params["namespace"], _options(params, around.check_mode)
+    if params["state"] == "absent":
+        return remove(around.cluster(), around.clock, namespace, name, options, around.listener)
+    source = _source(params)
+    keep = params["keep_images"]
+    wanted = Declared(
+        namespace=namespace,
+        name=name,
+        source=source,
+        labels=params["labels"],
+        annotations=params["annotations"],
+        keep_images=isinstance(source, Conversion) if keep is None else keep,
+        force=params["force_conflicts"],
+        goal=_goal(params, FORWARD),
+    )
+    return Declaration(around.cluster(), around.clock, wanted, options, around.listener).run().as_result()
+
+
+def _source(params: Params) -> RolloutDefinition | Conversion:
+    definition, deployment = params["definition"], params["from_deployment"]
+    if (definition is None) == (deployment is None):
+        raise InvalidRequest("definition", definition, "give either a definition, or from_deployment with strategy")
+    if deployment is None:
+        if params["strategy"] is not None:
+            raise InvalidRequest("strategy", params["strategy"], "put it into the definition, at spec.strategy")
+        return RolloutDefinition.parse(definition, params["name"], params["namespace"])
+    _check_names(params, "from_deployment")
+    return Conversion(deployment, params["strategy"] or {}, params["mode"], params["scale_down"])
+
+
+def _limits(option: str, values: Mapping[Any, Any]) -> dict[str, int]:
+    """Whole numbers, which a template of a playbook may have made texts of."""
+    for name, value in values.items():
+        if not re.fullmatch(r"[0-9]{1,9}", str(value)):
+            raise InvalidRequest(f"{option}.{name}", value, "give a whole number")
+    return {str(name): int(value) for name, value in values.items()}
+
+
 _TASKS: Mapping[str, Callable[..., Result]] = {
     **{module: _act(module) for module in _VERBS},
+    "analysis_run": _analysis_run,
     "analysis_wait": _analysis,
+    "experiment": _experiment,
+    "rollout": _rollout,
     "rollout_info": _info,
+    "rollout_lint": lambda params, around: lint_bundle(params, around.cluster),
+    "traffic_info": _traffic,
 }

@@ -30,7 +30,8 @@ class Experiment:
     """An Experiment as one version of the object shows it.
 
     ``step_index`` is that of the Rollout's step, None for one that no Rollout made. ``runs`` are its AnalysisRuns
-    where they were read as well: the status alone stops telling of them once the experiment ends.
+    where they were read as well: the status alone stops telling of them once the experiment ends. ``asked`` are its
+    ``spec.analyses`` as they are written.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Experiment:
     terminate: bool
     templates: tuple[Mapping[str, Any], ...]
     analyses: tuple[RunRef, ...]
+    asked: tuple[Mapping[str, Any], ...] = ()
     runs: tuple[AnalysisRun, ...] = ()
     kind: str = KIND
 
@@ -70,6 +72,7 @@ class Experiment:
                 )
                 for item in status.get("analysisRuns") or ()
             ),
+            asked=tuple(spec.get("analyses") or ()),
         )
 
     @property

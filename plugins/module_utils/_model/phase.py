@@ -18,6 +18,9 @@ DEGRADED = "Degraded"
 PROGRESSING = "Progressing"
 PAUSED = "Paused"
 
+# The message of a rollout that spec.paused holds.
+MANUALLY_PAUSED = "manually paused"
+
 COMPLETED_ANALYSIS = frozenset({"Successful", "Failed", "Error", "Inconclusive"})
 
 Phase = tuple[str, str]
@@ -68,7 +71,7 @@ def _from_conditions(rollout: Rollout) -> Phase | None:
 
 def _from_pause(rollout: Rollout) -> Phase | None:
     if rollout.spec_paused:
-        return PAUSED, "manually paused"
+        return PAUSED, MANUALLY_PAUSED
     if rollout.pause_conditions:
         return PAUSED, rollout.pause_conditions[0].reason
     if rollout.restart_at is not None and rollout.restart_at != rollout.restarted_at:

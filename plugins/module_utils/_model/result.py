@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from .experiment import Experiment, unread
-from .phase import PAUSED, rollout_phase
+from .phase import MANUALLY_PAUSED, PAUSED, rollout_phase
 from .rollout import BLUE_GREEN, CANARY, Rollout
 from .timestamps import format_time
 from .workload import Workload
@@ -66,7 +66,7 @@ def _paused(rollout: Rollout, phase: str) -> dict[str, Any] | None:
     pause = rollout.pause_conditions[0] if rollout.pause_conditions else None
     until = rollout.pause_until
     return {
-        "reason": pause.reason if pause else "manually paused",
+        "reason": pause.reason if pause else MANUALLY_PAUSED,
         "since": format_time(pause.start) if pause else None,
         "until": format_time(until),
         "manual": until is None,

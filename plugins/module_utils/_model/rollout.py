@@ -170,6 +170,11 @@ class Rollout:
         return self.strategy == CANARY and self.strategy_spec.get("trafficRouting") is not None
 
     @property
+    def stable_is_ping(self) -> bool:
+        """Whether, of the Services of ``pingPong``, ping leads to the stable version (``IsStablePing``)."""
+        return (self.status.get(CANARY) or {}).get("stablePingPong") == "ping"
+
+    @property
     def current_experiment(self) -> str:
         """The name of the Experiment that the current step waits for; empty when there is none."""
         return (self.status.get(CANARY) or {}).get("currentExperiment") or ""

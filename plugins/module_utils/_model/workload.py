@@ -19,6 +19,8 @@ TEMPLATE_PATHS: Mapping[str, tuple[str, ...]] = {
     "PodTemplate": ("template",),
 }
 
+_FORMER_REVISIONS = f"{REVISION_ANNOTATION}-history"
+
 
 @dataclass(frozen=True)
 class Workload:
@@ -30,6 +32,7 @@ class Workload:
     generation: int
     resource_version: str
     template: Mapping[str, Any]
+    raw: Mapping[str, Any]
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any], kind: str, api_version: str) -> Workload:
@@ -45,6 +48,7 @@ class Workload:
             generation=int(meta.get("generation") or 0),
             resource_version=meta.get("resourceVersion", ""),
             template=template or {},
+            raw=raw,
         )
 
     @classmethod
@@ -56,6 +60,11 @@ class Workload:
     def template_path(self) -> str:
         """JSON pointer of the pod template."""
         return "".join(f"/{key}" for key in TEMPLATE_PATHS[self.kind])
+
+    @property
+    def managed_path(self) -> tuple[str, ...]:
+        """The way to the pod template in ``metadata.managedFields``."""
+        return tuple(f"f:{key}" for key in TEMPLATE_PATHS[self.kind])
 
     @property
     def images(self) -> dict[str, str]:
@@ -79,12 +88,15 @@ class ReplicaSet:
     replicas: int
     available: int
     template: Mapping[str, Any]
+    # Revisions that it was before it was rolled back to (annotations.SetNewReplicaSetAnnotations).
+    former_revisions: tuple[int, ...] = ()
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any]) -> ReplicaSet:
         """The view of an ``apps/v1`` ReplicaSet; revision 0 when it carries none."""
         meta, spec, status = raw.get("metadata") or {}, raw.get("spec") or {}, raw.get("status") or {}
-        revision = (meta.get("annotations") or {}).get(REVISION_ANNOTATION, "")
+        annotations = meta.get("annotations") or {}
+        revision, former = annotations.get(REVISION_ANNOTATION, ""), annotations.get(_FORMER_REVISIONS, "")
         owners = meta.get("ownerReferences") or ()
         return cls(
             name=meta.get("name", ""),
@@ -94,4 +106,5 @@ class ReplicaSet:
             replicas=int(status.get("replicas") or 0),
             available=int(status.get("availableReplicas") or 0),
             template=spec.get("template") or {},
+            former_revisions=tuple(int(number) for number in former.split(",") if number.isdecimal()),
         )

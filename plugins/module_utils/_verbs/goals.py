@@ -5,14 +5,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import Enum
 
 from .._model.errors import InvalidRequest
 from .._model.phase import DEGRADED, HEALTHY, PAUSED, rollout_phase
 from .._model.rollout import CANARY, INVALID_SPEC, Rollout
-from .._model.waiting import ABORTED, CONTROLLER, PERSON, Waiting, is_aborted, is_inconclusive, waiting_for
+from .._model.timestamps import format_time
+from .._model.waiting import (
+    ABORTED,
+    CONTROLLER,
+    PERSON,
+    PODS,
+    TIME,
+    Waiting,
+    is_aborted,
+    is_inconclusive,
+    waiting_for,
+)
 
 
 class Until(Enum):
@@ -25,6 +36,7 @@ class Until(Enum):
     HEALTHY = "healthy"
     DEGRADED = "degraded"
     RESTORED = "restored"
+    RESTARTED = "restarted"
 
 
 # Words of ``Waiting.state``, and ``paused`` for a pause that only a person ends.
@@ -32,6 +44,12 @@ FAIL_ON = ("aborted", "invalid_spec", "inconclusive", "progress_deadline", "paus
 # An aborted update, an invalid spec and an inconclusive analysis cannot heal by themselves. A passed
 # progress deadline can, and a pause is what many wait through.
 DEFAULT_FAIL_ON = frozenset({"aborted", "invalid_spec", "inconclusive"})
+
+# The controller looks at an invalid spec again after 20 s. What refers to an object that it has not found may be good
+# by then: it was applied together with the Rollout, and is not in the controller's cache yet.
+LOOKS_AGAIN = timedelta(seconds=25)
+_MAY_COME = "not found"
+LOOKS_AT_PODS_AGAIN = timedelta(seconds=3)
 
 
 @dataclass(frozen=True)
@@ -66,12 +84,17 @@ Verdict = Reached | Ended | Waiting
 
 @dataclass(frozen=True)
 class View:
-    """What a goal is judged on: ``pinned_hash`` is the version that the wait is about, if one is."""
+    """What a goal is judged on.
+
+    ``pinned_hash`` is the version that the wait is about, if one is; ``invalid_since`` is when the task first saw that
+    the spec is called invalid.
+    """
 
     rollout: Rollout
     observed: bool
     now: datetime
     pinned_hash: str = ""
+    invalid_since: datetime | None = None
 
 
 def parse_until(option: str, value: str, allowed: tuple[Until, ...]) -> Until:
@@ -92,7 +115,24 @@ def judge(goal: Goal, view: View) -> Verdict:
         return Ended("superseded", _superseded(view))
     if waiting.state == CONTROLLER and goal.until is not Until.OBSERVED:
         return waiting  # the stored phase is that of before the last promote
-    return _reached(goal, rollout) or _ended(goal, rollout, waiting) or waiting
+    again = _looked_at_again(goal, view)
+    if again is not None:
+        return replace(waiting, until=again)
+    unfinished = _restarting(view) if goal.until is Until.RESTARTED else waiting
+    return _reached(goal, rollout) or _ended(goal, rollout, waiting) or unfinished
+
+
+def _looked_at_again(goal: Goal, view: View) -> datetime | None:
+    """When the controller will have had another look at what it did not find; None when that is no reason to wait."""
+    invalid = view.rollout.condition(INVALID_SPEC)
+    if invalid is None or _MAY_COME not in invalid.message or not _ends_in_failure(goal):
+        return None
+    again = (view.invalid_since or view.now) + LOOKS_AGAIN
+    return again if view.now < again else None
+
+
+def _ends_in_failure(goal: Goal) -> bool:
+    return goal.until is not Until.DEGRADED and "invalid_spec" in goal.fail_on
 
 
 def _superseded(view: View) -> str:
@@ -119,8 +159,15 @@ def _reached(goal: Goal, rollout: Rollout) -> Reached | None:
             return Reached("weight", f"the canary has {rollout.actual_weight} of {rollout.max_weight}")
         case Until.DEGRADED if phase == DEGRADED:
             return Reached(_degraded_reason(rollout), message)
-        case Until.RESTORED if is_restored(rollout):
-            return Reached("restored", f"all traffic is back on the stable version {rollout.stable_hash}")
+    return _reached_again(goal, rollout)
+
+
+def _reached_again(goal: Goal, rollout: Rollout) -> Reached | None:
+    """The goals that are about the versions that are there, and no way of a new one."""
+    if goal.until is Until.RESTORED and is_restored(rollout):
+        return Reached("restored", f"all traffic is back on the stable version {rollout.stable_hash}")
+    if goal.until is Until.RESTARTED and is_restarted(rollout):
+        return Reached("restarted", f"no pod is from before {format_time(rollout.restart_at)}")
     return None
 
 
@@ -152,11 +199,39 @@ def is_restored(rollout: Rollout) -> bool:
     return rollout.counts["updated"] == 0
 
 
+def is_restarted(rollout: Rollout) -> bool:
+    """Whether the restart that was asked for last is through, and all its pods are available again."""
+    if rollout.restart_at is not None and rollout.restart_at != rollout.restarted_at:
+        return False
+    return rollout.counts["available"] >= _pods_wanted(rollout)
+
+
+def _pods_wanted(rollout: Rollout) -> int:
+    """Of the versions whose available pods the status counts: all of a canary's, the active one of blue-green."""
+    return rollout.counts["current"] if rollout.strategy == CANARY else rollout.replicas
+
+
+def _restarting(view: View) -> Waiting:
+    """What a restart waits for, with a time for another look: what refuses to let pods go does not change the Rollout.
+
+    The controller never has more pods on their way than may be unavailable, so that also others can hold it up.
+    """
+    rollout, since = view.rollout, format_time(view.rollout.restart_at)
+    if rollout.restart_at is not None and rollout.restart_at > view.now:
+        return Waiting(TIME, f"the restart begins at {since}", rollout.restart_at)
+    pods = f"{rollout.counts['available']} of {_pods_wanted(rollout)} pods are available"
+    return Waiting(PODS, f"pods from before {since} are replaced, {pods}", view.now + LOOKS_AT_PODS_AGAIN)
+
+
+# The controller scales nothing then, and an abort is only on record.
+_HELD = "spec.paused keeps the pods of the new version; rollout_pause with state: resumed lets the rollout go back"
+
+
 def _ended(goal: Goal, rollout: Rollout, waiting: Waiting) -> Ended | None:
     phase, _message = rollout_phase(rollout)
     if goal.until is Until.RESTORED:
-        return None
-    if phase == HEALTHY and rollout.fully_promoted:
+        return Ended("paused", _HELD) if rollout.abort and rollout.spec_paused else None
+    if phase == HEALTHY and rollout.fully_promoted and goal.until is not Until.RESTARTED:
         return Ended("healthy", f"it is healthy at revision {rollout.revision} and nothing is on its way")
     if goal.until is Until.DEGRADED:
         return None

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Any, Protocol
 
 from .._model.observed import is_observed
+from .._model.ownership import Path
 from .._model.rollout import INVALID_SPEC, Rollout
 from .._model.workload import ReplicaSet, Workload
 from .goals import Goal
@@ -47,6 +48,25 @@ class JsonPatch:
     operations: Sequence[Mapping[str, Any]]
 
 
+@dataclass(frozen=True)
+class SpecField:
+    """A field of a spec that an act changes, in the Rollout or, with ``in_workload``, in what holds its pod template.
+
+    Somebody else may hold another opinion of it. ``path`` is as in ``_model.ownership``; ``back`` tells whether the
+    field is what it was before, which ``old`` says in words.
+    """
+
+    name: str
+    path: Path
+    old: str
+    back: Callable[[Snapshot], bool]
+    in_workload: bool = False
+
+    def holder(self, snapshot: Snapshot) -> Mapping[str, Any]:
+        """The object that it is a field of."""
+        return snapshot.workload.raw if self.in_workload else snapshot.rollout.raw
+
+
 class Sight(Enum):
     """What the object shows of a write."""
 
@@ -69,7 +89,8 @@ class Act:
     """Write these patches in order; ``seen`` says from the object when the controller has reacted.
 
     ``once`` names the one thing that a task may act on, such as a gate: when a first try was lost or
-    overtaken, the task tries again for that thing only and never for the next one.
+    overtaken, the task tries again for that thing only and never for the next one. ``fields`` are those of a
+    spec, which GitOps tools watch over.
     """
 
     patches: tuple[MergePatch | JsonPatch, ...]
@@ -77,6 +98,7 @@ class Act:
     message: str
     seen: Callable[[Snapshot], Sight]
     once: str = ""
+    fields: tuple[SpecField, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -138,6 +160,16 @@ def not_valid(rollout: Rollout) -> Refused | None:
     if invalid is None:
         return None
     return Refused("invalid_spec", f"the spec of {rollout.label} is invalid: {invalid.message}; correct it first")
+
+
+def paused_field(paused: bool) -> SpecField:
+    """``spec.paused``, before an act that turns it to ``paused``."""
+    return SpecField(
+        "spec.paused",
+        ("f:spec", "f:paused"),
+        str(not paused).lower(),
+        lambda now: now.rollout.spec_paused is not paused,
+    )
 
 
 def step_text(rollout: Rollout) -> str:

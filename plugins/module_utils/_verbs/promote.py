@@ -23,9 +23,11 @@ from .plan import (
     Refused,
     Sight,
     Snapshot,
+    SpecField,
     Unchanged,
     not_observed,
     not_valid,
+    paused_field,
     step_text,
 )
 
@@ -216,6 +218,7 @@ def _full(rollout: Rollout) -> Plan:
         message="promoted fully",
         seen=seen,
         once=version,
+        fields=_resumed(rollout),
     )
 
 
@@ -232,6 +235,7 @@ def _act_resume(rollout: Rollout) -> Act:
         change=Change({"paused": True}, {"paused": False}),
         message="resumed from spec.paused; no step was skipped",
         seen=lambda now: Sight.SEEN if now.observed else Sight.PENDING,
+        fields=_resumed(rollout),
     )
 
 
@@ -251,6 +255,7 @@ def _act_pass(rollout: Rollout) -> Act:
         message=f"passed the gate at {_stand(rollout)}",
         seen=seen,
         once=f"{rollout.current_hash} {index} {pause.reason}",
+        fields=_resumed(rollout),
     )
 
 
@@ -288,12 +293,17 @@ def _act_skip(rollout: Rollout) -> Act:
         message=f"skipped step {skipped} ({rollout.steps[skipped]})",
         seen=seen,
         once=f"{rollout.current_hash} {skipped}",
+        fields=_resumed(rollout),
     )
 
 
 def _resume(rollout: Rollout) -> tuple[MergePatch, ...]:
     """Goes before the status: when the second write is lost, the rollout still stands at its gate."""
     return (MergePatch({"spec": {"paused": False}}),) if rollout.spec_paused else ()
+
+
+def _resumed(rollout: Rollout) -> tuple[SpecField, ...]:
+    return (paused_field(paused=False),) if rollout.spec_paused else ()
 
 
 def _stand(rollout: Rollout) -> str:

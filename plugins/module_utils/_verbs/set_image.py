@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from .._model.images import Image
 from .._model.waiting import is_aborted
 from .._model.workload import Workload
 from .goals import Goal
-from .plan import Act, Change, JsonPatch, Plan, Refused, Snapshot, Unchanged, not_observed
+from .plan import Act, Change, JsonPatch, Plan, Refused, Snapshot, SpecField, Unchanged, not_observed
 from .revision import new_version_seen
 
 _GROUPS = ("initContainers", "containers")
@@ -54,6 +55,7 @@ class SetImage:
             change=Change({"images": before}, {"images": after}),
             message="set " + ", ".join(f"{name} to {image}" for name, image in after.items()),
             seen=new_version_seen(snapshot),
+            fields=tuple(edit["field"] for edit in edits),
         )
 
     def _edits(self, workload: Workload) -> list[dict[str, Any]]:
@@ -62,7 +64,8 @@ class SetImage:
             for index, container in enumerate((workload.template.get("spec") or {}).get(group) or ()):
                 wanted = self.images.get(container["name"], self.images.get(EVERY_CONTAINER))
                 if wanted is not None and wanted != container.get("image"):
-                    edits.append(_edit(f"{workload.template_path}/spec/{group}/{index}", container, wanted))
+                    edit = _edit(f"{workload.template_path}/spec/{group}/{index}", container, wanted)
+                    edits.append({**edit, "field": _field(workload, group, container)})
         return edits
 
     def _no_such_container(self, snapshot: Snapshot, unknown: list[str]) -> str:
@@ -87,6 +90,18 @@ def _edit(path: str, container: Mapping[str, Any], wanted: str) -> dict[str, Any
             {"op": verb, "path": f"{path}/image", "value": wanted},
         ],
     }
+
+
+def _field(workload: Workload, group: str, container: Mapping[str, Any]) -> SpecField:
+    name, old = container["name"], container.get("image") or ""
+    item = json.dumps({"name": name}, separators=(",", ":"))
+    return SpecField(
+        name=f"the image of container {name}",
+        path=(*workload.managed_path, "f:spec", f"f:{group}", f"k:{item}", "f:image"),
+        old=old or "nothing",
+        back=lambda now: now.workload.images.get(name) == old,
+        in_workload=True,
+    )
 
 
 def _already(snapshot: Snapshot) -> str:

@@ -12,7 +12,7 @@ from .._model.rollout import Rollout
 from .._model.template import authored_template, same_template
 from .._model.workload import ReplicaSet
 from .goals import Goal
-from .plan import Act, Change, JsonPatch, Plan, Refused, Snapshot, Unchanged, not_observed
+from .plan import Act, Change, JsonPatch, Plan, Refused, Snapshot, SpecField, Unchanged, not_observed
 from .revision import new_version_seen
 
 
@@ -60,12 +60,18 @@ class Undo:
             ),
             message=f"went back to the template of revision {target.revision}",
             seen=new_version_seen(snapshot),
+            fields=(_template_field(snapshot),),
         )
 
     def _find(self, rollout: Rollout, history: list[ReplicaSet]) -> ReplicaSet | None:
         if self.to_revision is None:
             return next((item for item in history if item.pod_hash == rollout.stable_hash != ""), None)
-        return next((item for item in history if item.revision == self.to_revision), None)
+        # A revision that was rolled back to has a new number by now, and keeps the old ones on record.
+        wanted = self.to_revision
+        return next(
+            (item for item in history if item.revision == wanted),
+            next((item for item in history if wanted in item.former_revisions), None),
+        )
 
     def _no_such_revision(self, rollout: Rollout, history: list[ReplicaSet]) -> Refused:
         kept = ", ".join(str(item.revision) for item in sorted(history, key=lambda item: item.revision)) or "none"
@@ -73,4 +79,15 @@ class Undo:
             text = f"{rollout.label} has no stable version to go back to; it has these revisions: {kept}"
             return Refused("no_stable", f"{text}. Name one in to_revision")
         text = f"to_revision: {rollout.label} has no revision {self.to_revision} in its history, which has {kept}"
-        return Refused("no_revision", f"{text}. A revision that was rolled back to gets a new number")
+        return Refused("no_revision", f"{text}. Older ones were removed, see spec.revisionHistoryLimit")
+
+
+def _template_field(before: Snapshot) -> SpecField:
+    old = authored_template(before.workload.template, before.rollout)
+    return SpecField(
+        name="the pod template",
+        path=before.workload.managed_path,
+        old=f"that of revision {before.rollout.revision}",
+        back=lambda now: same_template(authored_template(now.workload.template, now.rollout), old),
+        in_workload=True,
+    )

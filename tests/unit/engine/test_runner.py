@@ -78,7 +78,7 @@ def test_a_passed_gate_from_the_first_request_to_the_result() -> None:
     assert result["revision"] == 3
     assert result["rollout"]["step"]["index"] == 2
     assert result["waiting"]["state"] == "analysis"
-    assert [(entry["phase"], entry["step"]) for entry in result["timeline"]] == [
+    assert [(entry["phase"], entry["step"]["index"]) for entry in result["timeline"]] == [
         ("Paused", 1),
         ("Progressing", 1),
         ("Progressing", 2),
@@ -346,6 +346,7 @@ def test_a_change_of_the_workload_by_others_is_waited_for_first() -> None:
         "get deployments/shop-pods",
         "watch rollouts/shop",
         "patch rollouts/shop/status",
+        "get rollouts/shop",  # at the deadline
     ]
     assert cluster.patches[0].at == pytest.approx(3.0)
     assert result["changed"]
@@ -398,7 +399,7 @@ def test_a_promotion_until_healthy() -> None:
     assert result["msg"] == (f"{LABEL}: passed the gate at step 1 of 7 (pause); revision 3 is healthy and stable")
     assert cluster.clock.elapsed == pytest.approx(310)
     assert len(cluster.patches) == 1
-    assert [(entry["phase"], entry["step"], entry["weight"]["set"]) for entry in result["timeline"]] == [
+    assert [(entry["phase"], entry["step"]["index"], entry["weight"]["set"]) for entry in result["timeline"]] == [
         ("Paused", 1, 20),
         ("Progressing", 1, 20),
         ("Progressing", 3, 50),

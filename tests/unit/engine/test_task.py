@@ -19,7 +19,9 @@ from ansible_collections.progressive.delivery.plugins.module_utils._engine.task 
 from ansible_collections.progressive.delivery.plugins.module_utils._model.errors import InvalidRequest
 from ansible_collections.progressive.delivery.plugins.module_utils._verbs.abort import Abort
 from ansible_collections.progressive.delivery.plugins.module_utils._verbs.goals import Goal, Until
+from ansible_collections.progressive.delivery.plugins.module_utils._verbs.pause import Pause
 from ansible_collections.progressive.delivery.plugins.module_utils._verbs.promote import Promote
+from ansible_collections.progressive.delivery.plugins.module_utils._verbs.restart import Restart
 from ansible_collections.progressive.delivery.plugins.module_utils._verbs.retry import Retry
 from ansible_collections.progressive.delivery.plugins.module_utils._verbs.set_image import SetImage
 from ansible_collections.progressive.delivery.plugins.module_utils._verbs.undo import Undo
@@ -29,6 +31,8 @@ from tests.unit.fakes import FakeCluster, FakePrometheus
 from tests.unit.support import (
     FIRST_GATE,
     NAMESPACE,
+    NOW,
+    SPEC_PAUSED,
     STABLE,
     Tree,
     aborted,
@@ -39,6 +43,7 @@ from tests.unit.support import (
     updating,
 )
 
+RESTARTED = Goal(Until.RESTARTED, fail_on=frozenset({"invalid_spec"}))
 # The options of each module, with their defaults filled in.
 COMMON: Tree = {"name": "shop", "namespace": NAMESPACE, "wait": True, "wait_timeout": "5m"}
 FORWARD: Tree = {**COMMON, "wait_until": "observed"}
@@ -70,12 +75,20 @@ QUERIES: Tree = {"canary": "sum(increase(requests_of_canary[$window]))"}
 COUNTED: Tree = {"min_requests": 10, "requests": QUERIES}
 PARAMS: dict[str, Tree] = {
     "rollout_set_image": {**FORWARD, "images": {"app": "shop:3"}},
+    "rollout_pause": {**FORWARD, "state": "paused"},
     "rollout_promote": PROMOTE,
+    "rollout_restart": {**FORWARD, "not_before": "2026-01-01T12:00:00Z", "token": None},
     "rollout_abort": FORWARD,
     "rollout_retry": FORWARD,
     "rollout_undo": {**FORWARD, "to_revision": None},
     "rollout_wait": WAIT,
-    "rollout_info": {"name": "shop", "namespace": NAMESPACE, "label_selectors": None, "field_selectors": None},
+    "rollout_info": {
+        "name": "shop",
+        "namespace": NAMESPACE,
+        "label_selectors": None,
+        "field_selectors": None,
+        "tree": False,
+    },
     "analysis_wait": {
         "namespace": NAMESPACE,
         "wait": True,
@@ -115,7 +128,9 @@ def refused(module: str, **options: Any) -> str:
     ("module", "before", "after"),
     [
         ("rollout_set_image", canary(), updating(0)),
+        ("rollout_pause", canary(), canary(SPEC_PAUSED)),
         ("rollout_promote", paused(FIRST_GATE), updating(2)),
+        ("rollout_restart", canary(), canary({"status": {"restartedAt": "2026-01-01T12:00:00Z"}})),
         ("rollout_abort", updating(0), aborted()),
         ("rollout_retry", aborted(), updating(0)),
         ("rollout_undo", updating(0), canary()),
@@ -208,6 +223,14 @@ OBSERVED, PAUSED, HEALTHY = Goal(Until.OBSERVED), Goal(Until.PAUSED), Goal(Until
     [
         ("rollout_set_image", {}, SetImage({"app": "shop:3"}, OBSERVED)),
         ("rollout_set_image", {"images": {1: "a:1"}, "wait_until": "paused"}, SetImage({"1": "a:1"}, PAUSED)),
+        ("rollout_pause", {}, Pause(OBSERVED)),
+        ("rollout_pause", {"state": "resumed", "wait_until": "healthy"}, Pause(HEALTHY, "resumed")),
+        ("rollout_restart", {"wait_until": "restarted"}, Restart(RESTARTED, NOW)),
+        (
+            "rollout_restart",
+            {"not_before": None, "token": "a", "wait_until": "observed"},
+            Restart(Goal(Until.OBSERVED, fail_on=frozenset({"invalid_spec"})), token="a"),
+        ),
         ("rollout_promote", {}, Promote(OBSERVED)),
         (
             "rollout_promote",
@@ -270,6 +293,12 @@ def test_an_unusable_timeout(module: str, timeout: str) -> None:
         ("rollout_set_image", {"images": {"app": "Not An Image"}}, "images[app]"),
         ("rollout_set_image", {"images": {"app": None}}, "images[app]"),
         ("rollout_set_image", {"wait_until": "restored"}, "wait_until"),
+        ("rollout_pause", {"state": "gone"}, "state"),
+        ("rollout_pause", {"wait_until": "healthy"}, "wait_until"),
+        ("rollout_restart", {"not_before": "soon"}, "not_before"),
+        ("rollout_restart", {"not_before": None}, "not_before"),
+        ("rollout_restart", {"token": "a"}, "not_before"),
+        ("rollout_restart", {"wait_until": "healthy"}, "wait_until"),
         ("rollout_promote", {"mode": "half"}, "mode"),
         ("rollout_promote", {"mode": "skip_step"}, "mode"),
         ("rollout_promote", {"expected_step": -1}, "expected_step"),

@@ -74,5 +74,11 @@ def test_a_replica_set_that_is_not_as_usual(change: Tree, revision: int, owner: 
     assert (found.revision, found.owner_uid) == (revision, owner)
 
 
+@pytest.mark.parametrize(("written", "former"), [("1", (1,)), ("1,4", (1, 4)), ("", ()), ("one,2", (2,))])
+def test_the_revisions_that_it_was_before(written: str, former: tuple[int, ...]) -> None:
+    history = {"metadata": {"annotations": {"rollout.argoproj.io/revision-history": written}}}
+    assert ReplicaSet.parse(replica_set(7, STABLE, "shop:1", history)).former_revisions == former
+
+
 def test_an_empty_replica_set() -> None:
     assert ReplicaSet.parse({}) == ReplicaSet("", 0, "", "", 0, 0, {})

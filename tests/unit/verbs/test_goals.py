@@ -272,6 +272,13 @@ def test_traffic_is_restored_when_none_reaches_the_new_version(raw: Tree, expect
     assert is_restored(view(raw)) is expected
 
 
+def test_an_aborted_update_that_is_held_does_not_go_back_by_itself() -> None:
+    """Found by a random walk: the controller scales nothing while spec.paused is set."""
+    held = judge(Goal(Until.RESTORED), View(view(aborted({"spec": {"paused": True}})), True, NOW))
+    assert isinstance(held, Ended)
+    assert (held.reason, "rollout_pause with state: resumed" in held.message) == ("paused", True)
+
+
 # -- names
 
 

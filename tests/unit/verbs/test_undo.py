@@ -135,8 +135,17 @@ def test_a_revision_that_is_not_there(history: tuple[Tree, ...], kept: str) -> N
     assert undo(snapshot(updating(0), *history), 8) == Refused(
         "no_revision",
         f"to_revision: {LABEL} has no revision 8 in its history, which has {kept}. "
-        "A revision that was rolled back to gets a new number",
+        "Older ones were removed, see spec.revisionHistoryLimit",
     )
+
+
+def test_a_revision_is_found_by_the_number_that_it_had() -> None:
+    """The controller gives a version that was gone back to a new number: a second run must find it done."""
+    back = replica_set(4, NEW, "shop:2", {"metadata": {"annotations": {"rollout.argoproj.io/revision-history": "1,3"}}})
+    now = snapshot(updating(0), HISTORY[1], back)
+    assert in_words(undo(now, 3)) == in_words(undo(now, 1)) == "unchanged"
+    assert in_words(undo(now, 2)) == "act: template"
+    assert in_words(undo(now, 5)) == "refused: no_revision"
 
 
 def test_a_stable_version_that_is_not_there() -> None:

@@ -1,0 +1,127 @@
+#!/usr/bin/python
+# Copyright: Contributors to the progressive.delivery collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: rollout_pause
+short_description: Hold a Rollout where it is, and let it go on
+version_added: 1.0.0
+description:
+  - Sets C(spec.paused), or takes it away without skipping anything. A rollout that was paused at a gate is at that
+    gate again when it is resumed; M(progressive.delivery.rollout_promote) passes gates.
+  - A rollout that is held takes no further step and its ReplicaSets are not scaled, also not by an autoscaler. Traffic
+    stays as it is, analyses that run go on, and a timed pause goes on to run out.
+  - A new version that is set meanwhile is held at its start. When C(spec.replicas) was changed as well, the
+    controller does not look at a new version of a canary before it is resumed.
+  - An update that was aborted is let back to the stable version before it is held, because the controller would
+    otherwise stop half-way.
+author:
+  - Contributors to the progressive.delivery collection (@progressive-delivery)
+extends_documentation_fragment:
+  - kubernetes.core.k8s_auth_options
+  - progressive.delivery.delivery
+  - progressive.delivery.delivery.rollout
+  - progressive.delivery.delivery.wait
+  - progressive.delivery.delivery.gitops
+options:
+  state:
+    description: Whether the rollout is held.
+    type: str
+    choices: [paused, resumed]
+    default: paused
+  wait_until:
+    description:
+      - V(observed) waits until the controller has acted on the change.
+      - V(paused) waits until the rollout pauses (at a gate, or for a time) or is through.
+      - V(healthy) waits until the new version is the stable one and healthy. Only with O(state=resumed).
+    type: str
+    choices: [observed, paused, healthy]
+    default: observed
+seealso:
+  - module: progressive.delivery.rollout_promote
+  - module: progressive.delivery.rollout_abort
+"""
+
+EXAMPLES = r"""
+- name: Hold everything while the incident lasts
+  progressive.delivery.rollout_pause:
+    name: "{{ item }}"
+    namespace: production
+  loop: [shop, basket, search]
+
+- name: Let it go on, with every step and gate that is left
+  progressive.delivery.rollout_pause:
+    name: shop
+    namespace: production
+    state: resumed
+"""
+
+RETURN = r"""
+msg:
+  description: One sentence for a person on call. Which object, what happened, what to do next.
+  type: str
+  returned: always
+reason:
+  description: What the task ended with, as a stable word for machines.
+  type: str
+  returned: always
+  sample: observed
+rollout:
+  description:
+    - The Rollout as the task last saw it, in Argo Rollouts' terms.
+    - Keys are C(name), C(namespace), C(uid), C(strategy) (V(canary) or V(blueGreen)), C(phase), C(message),
+      C(revision), C(step) (C(index), C(total), C(current)), C(weight) (C(set), C(actual)), C(images) (container to
+      image), C(replicas) (C(desired), C(current), C(updated), C(ready), C(available)), C(paused) (C(reason), C(since),
+      C(until), C(manual); null when not paused), C(aborted), C(stable_hash), C(current_hash), C(analysis),
+      C(experiment), C(traffic).
+    - Entries of C(analysis) have C(kind), C(name), C(phase), C(message) and C(evidence). The latter is V(measured), or
+      V(silent) for a run that no value stands behind; null before its first measurement, and where the AnalysisRun
+      itself was not read. A task reads them when an analysis has failed, and when it has waited through one; then all
+      keys of RV(progressive.delivery.analysis_wait#module:analysis) are there.
+    - C(experiment) is that of the current step, or the one that was waited through or has failed, with C(name),
+      C(phase), C(message), C(templates) and C(analysis); null without one.
+    - Null when it could not be read.
+  type: dict
+  returned: always
+revision:
+  description: The revision that the controller numbered last.
+  type: int
+  returned: when the Rollout was read
+timeline:
+  description: One entry for each transition while the task waited, with C(time), C(phase), C(message), C(step),
+    C(weight), C(replicas) and C(analysis), or with C(reason) and C(message) for what is no state of the Rollout.
+  type: list
+  elements: dict
+  returned: always
+waiting:
+  description: What the rollout is waiting for. C(state) is V(nothing), V(controller), V(person), V(time),
+    V(inconclusive), V(analysis), V(pods), V(aborted), V(invalid_spec) or V(progress_deadline); C(until) is set
+    when V(time).
+  type: dict
+  returned: always
+warnings:
+  description: Who may put back what the task wrote. See O(gitops).
+  type: list
+  elements: str
+  returned: when a GitOps tool manages what was written
+"""
+
+from ansible_collections.progressive.delivery.plugins.module_utils._module import FORWARD, GITOPS, Spec, run_module
+
+ARGUMENT_SPEC: Spec = {
+    **FORWARD,
+    **GITOPS,
+    "state": {"type": "str", "choices": ["paused", "resumed"], "default": "paused"},
+}
+
+
+def main() -> None:
+    """Entry point."""
+    run_module("rollout_pause", ARGUMENT_SPEC)
+
+
+if __name__ == "__main__":
+    main()
