@@ -10,36 +10,23 @@ import os
 from dataclasses import asdict
 from typing import Any
 
-from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 from ansible_collections.progressive.delivery.plugins.module_utils._lab import tools
 from ansible_collections.progressive.delivery.plugins.module_utils._lab.errors import LabError
 from ansible_collections.progressive.delivery.plugins.module_utils._lab.paths import Cache, cache_root
+from ansible_collections.progressive.delivery.plugins.plugin_utils._local import Local
 
 
-class ActionModule(ActionBase):
-    _supports_check_mode = True
-
+class ActionModule(Local):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result = super().run(tmp, task_vars)
-        if self._connection.transport != "local" or self._play_context.become:
+        if not self._is_here():
             return result | self._execute_module(task_vars=task_vars)
         _validation, arguments = self.validate_argument_spec(argument_spec=tools.ARGUMENT_SPEC)
-        environ = self._environ()
+        with self._environment():
+            environ = dict(os.environ)
         request = tools.Request.from_arguments(arguments, environ)
         try:
             provided = tools.provide(request, Cache(cache_root(environ)), self._show, self._task.check_mode)
         except (LabError, OSError) as error:
             return result | {"failed": True, "msg": str(error)}
         return result | asdict(provided)
-
-    def _environ(self) -> dict[str, str]:
-        """Our environment with the task's `environment` on top, as a module would see it."""
-        environ = dict(os.environ)
-        for layer in self._task.environment or []:
-            environ.update(self._templar.template(layer) or {})
-        return environ
-
-    @staticmethod
-    def _show(line: str) -> None:
-        Display().display(f"  {line}")

@@ -6,21 +6,27 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-# What is missing is reported by run_module, so that the argument specification can be read without it.
+from ._prometheus.client import Prometheus, secrets_in
+
+# What is missing is reported by run, so that the argument specification can be read without it.
 IMPORT_ERROR: str | None = None
+ENGINE_ERROR: str | None = None
 AUTH_ARG_SPEC: dict[str, Any] = {}
 try:
     from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
 
     from ._cluster.connect import connect
-    from ._engine.task import run_task
-    from ._prometheus.client import Prometheus, secrets_in
 except ImportError:
     IMPORT_ERROR = traceback.format_exc()
+try:
+    from ._engine.task import run_task
+except ImportError:
+    ENGINE_ERROR = traceback.format_exc()
 
 Spec = dict[str, Any]
 
@@ -36,6 +42,8 @@ WAIT: Spec = {
     "name": {"type": "str", "required": True},
     "namespace": {"type": "str", "default": "default"},
 }
+# For verbs that write a spec.
+GITOPS: Spec = {"gitops": {"type": "str", "choices": ["warn", "refuse", "ignore"], "default": "warn"}}
 FORWARD: Spec = {
     **WAIT,
     "wait_until": {"type": "str", "choices": ["observed", "paused", "healthy"], "default": "observed"},
@@ -49,20 +57,40 @@ BACK: Spec = {
 def run_module(name: str, argument_spec: Spec, limits: Spec | None = None) -> None:
     """Run the engine's task of that name and exit; ``limits`` are AnsibleModule's, such as required_if."""
     module = AnsibleModule(argument_spec=argument_spec, supports_check_mode=True, **(limits or {}))
-    if IMPORT_ERROR is not None:
-        library = missing_required_lib("kubernetes and urllib3", reason="and the collection kubernetes.core")
-        module.fail_json(msg=library, exception=IMPORT_ERROR)
-    options = module.params.get("prometheus") or {}
-    module.no_log_values.update(secrets_in(options.get("headers", {})))
-    result = run_task(
-        name,
-        module.params,
-        lambda: connect(module.params),
-        check_mode=module.check_mode,
-        prometheus=lambda address, timeout: Prometheus.of({**options, "address": address, "timeout": timeout}),
-    )
-    if not module._diff:
-        result.pop("diff", None)
+    module.no_log_values.update(hidden_values(module.params))
+    result = run(name, module.params, check_mode=module.check_mode, diff=module._diff)
     if result.pop("failed"):
         module.fail_json(**result)
     module.exit_json(**result)
+
+
+def run(
+    name: str,
+    params: Mapping[str, Any],
+    *,
+    check_mode: bool,
+    diff: bool,
+    listener: Callable[[dict[str, Any]], None] | None = None,
+) -> dict[str, Any]:
+    """What the task of that name returns, ``failed`` included; with ``diff`` as in Ansible's diff mode."""
+    missing = ENGINE_ERROR or (None if params.get("online") is False else IMPORT_ERROR)
+    if missing is not None:
+        library = missing_required_lib("kubernetes and urllib3", reason="beside the collection kubernetes.core")
+        return {"failed": True, "msg": library, "exception": missing}
+    options = params.get("prometheus") or {}
+    result = run_task(
+        name,
+        params,
+        lambda: connect(params),
+        check_mode=check_mode,
+        listener=listener,
+        prometheus=lambda address, timeout: Prometheus.of({**options, "address": address, "timeout": timeout}),
+    )
+    if not diff:
+        result.pop("diff", None)
+    return result
+
+
+def hidden_values(params: Mapping[str, Any]) -> list[str]:
+    """What must not be shown beside what the argument specification says: secrets in free headers."""
+    return secrets_in((params.get("prometheus") or {}).get("headers", {}))

@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
+from urllib3.util.ssl_ import create_urllib3_context
 from yaml import MarkedYAMLError, YAMLError
 
 from .errors import BadConfiguration
@@ -67,15 +68,17 @@ def check_host(host: str) -> None:
         raise BadConfiguration(f"host: {host!r} is no address of an apiserver; {remedy}")
 
 
-def check_certificates(spec: Mapping[str, Any], configuration: Any) -> None:
-    """Load them once here, where it is known which is which. Raises BadConfiguration."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+def tls_context(spec: Mapping[str, Any], configuration: Any) -> ssl.SSLContext:
+    """With the certificates loaded, here, where it is known which is which. Raises BadConfiguration."""
+    context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED if configuration.verify_ssl else ssl.CERT_NONE)
     if configuration.ssl_ca_cert:
         try:
             context.load_verify_locations(configuration.ssl_ca_cert)
         except OSError as error:
             where = _where("ca_cert", spec.get("ssl_ca_cert"), "certificate-authority")
             raise _unusable(where, "no certificate", error) from error
+    elif configuration.verify_ssl:
+        context.load_default_certs()
     if configuration.cert_file:
         try:
             # The password, which is none, keeps OpenSSL from asking for one on the terminal.
@@ -83,6 +86,7 @@ def check_certificates(spec: Mapping[str, Any], configuration: Any) -> None:
         except OSError as error:
             where = _where("client_cert and client_key", spec.get("cert_file"), "client-certificate")
             raise _unusable(where, "no certificate with its key", error) from error
+    return context
 
 
 def _where(option: str, path: str | None, entry: str) -> str:

@@ -9,35 +9,47 @@ API groups first; the paths that we need are known.
 
 from __future__ import annotations
 
+import os
+import ssl
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import urllib3
+import yaml
 from ansible_collections.kubernetes.core.plugins.module_utils.k8s import client as core
 from kubernetes.client import Configuration
 from kubernetes.client.rest import RESTClientObject
-from kubernetes.config import ConfigException
+from kubernetes.config import ConfigException, kube_config
 from urllib3.exceptions import HTTPError
-from yaml import YAMLError
 
 from .cluster import Cluster
-from .configuration import LoggedErrors, check_certificates, check_host, explain, has_credentials
+from .configuration import LoggedErrors, check_host, explain, has_credentials, tls_context
 from .errors import BadConfiguration
 
 # What the client raises over a kubeconfig; it trusts the shape of what it reads.
-_STUMBLES = (ConfigException, YAMLError, OSError, ValueError, TypeError, LookupError, AttributeError, HTTPError)
-_SHARED_DEFAULT = threading.Lock()
+_STUMBLES = (ConfigException, yaml.YAMLError, OSError, ValueError, TypeError, LookupError, AttributeError, HTTPError)
+# The client reads a kubeconfig by the parser that is written in Python, in seconds when it names all clusters of a
+# company. The one of libyaml does the same.
+if yaml.__with_libyaml__:
+    kube_config.yaml = SimpleNamespace(
+        safe_load=lambda stream: yaml.load(stream, Loader=yaml.CSafeLoader), safe_dump=yaml.safe_dump
+    )
+# The client keeps a default configuration and a list of temporary files for the whole process.
+_SHARED = threading.Lock()
 
 
 class KubernetesTransport:
     """A urllib3 pool set up by the kubernetes client: certificates, proxies, token refresh."""
 
-    def __init__(self, configuration: Any, impersonation: Mapping[str, Any]) -> None:
+    def __init__(self, configuration: Any, context: ssl.SSLContext, impersonation: Mapping[str, Any]) -> None:
         self._configuration = configuration
         self._impersonation = _impersonation_headers(impersonation)
         self.host: str = configuration.host
-        self.pool: urllib3.PoolManager = RESTClientObject(configuration).pool_manager
+        self.pool = _pool(configuration, context)
 
     def headers(self) -> urllib3.HTTPHeaderDict:
         """Authorization and impersonation; asks the configuration each time, so that tokens are refreshed."""
@@ -61,12 +73,28 @@ def connect(params: Mapping[str, Any]) -> Cluster:
     try:
         if spec.get("host"):
             check_host(spec["host"])
-        configuration = _configuration(spec)
-        check_host(configuration.host)
-        check_certificates(spec, configuration)
-        return Cluster(KubernetesTransport(configuration, core._create_headers(**auth)))
+        with _SHARED, _nothing_left():
+            configuration = _configuration(spec)
+            check_host(configuration.host)
+            context = tls_context(spec, configuration)
+            return Cluster(KubernetesTransport(configuration, context, core._create_headers(**auth)))
     except _STUMBLES as error:
         raise BadConfiguration(explain(spec, error)) from error
+
+
+@contextmanager
+def _nothing_left() -> Iterator[None]:
+    """Remove the files that the client makes of certificates and keys in a kubeconfig, once they are loaded.
+
+    It would only do so at a regular end of the process, and Ansible's workers have none.
+    """
+    files = kube_config._temp_files
+    known = set(files)
+    try:
+        yield
+    finally:
+        for content in files.keys() - known:
+            Path(files.pop(content)).unlink(missing_ok=True)
 
 
 def _configuration(spec: Mapping[str, Any]) -> Any:
@@ -75,7 +103,9 @@ def _configuration(spec: Mapping[str, Any]) -> Any:
     The client hands a kubeconfig over in a default that the whole process shares; what one connection
     leaves there, its certificate for example, must not get into the next.
     """
-    with _SHARED_DEFAULT, LoggedErrors() as logged:
+    # The client has read this at its import, which was before the task's environment.
+    kube_config.KUBE_CONFIG_DEFAULT_LOCATION = os.environ.get("KUBECONFIG", "~/.kube/config")
+    with LoggedErrors() as logged:
         Configuration.set_default(None)
         try:
             configuration = core._create_configuration(dict(spec))
@@ -85,6 +115,21 @@ def _configuration(spec: Mapping[str, Any]) -> Any:
         text = f"kubeconfig: the login command of its user failed ({logged.messages[-1]})"
         raise BadConfiguration(f"{text}; log in again, or correct the user's exec entry")
     return configuration
+
+
+def _pool(configuration: Any, context: ssl.SSLContext) -> urllib3.PoolManager:
+    """The client's own pool, except that it needs no temporary file any more.
+
+    The context is for the apiserver; a proxy that is spoken to by TLS is trusted by the same authority.
+    """
+    pool: urllib3.PoolManager = RESTClientObject(configuration).pool_manager
+    settings = pool.connection_pool_kw
+    settings |= {"ssl_context": context, "cert_file": None, "key_file": None}
+    authority = configuration.ssl_ca_cert
+    if authority in kube_config._temp_files.values():
+        # OpenSSL takes no comment in another script from memory, which it does from a file.
+        settings |= {"ca_certs": None, "ca_cert_data": Path(authority).read_bytes().decode("ascii", "ignore")}
+    return pool
 
 
 def _impersonation_headers(impersonation: Mapping[str, Any]) -> list[tuple[str, str]]:

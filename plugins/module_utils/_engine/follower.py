@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import AbstractContextManager
+from datetime import datetime
 from types import TracebackType
 
 from .._cluster.errors import ClusterError
@@ -15,6 +17,7 @@ from .._model.durations import format_seconds
 from .._model.observed import overdue, stale_counts
 from .._model.waiting import ANALYSING, DEADLINE, PERSON, PODS, waiting_for
 from .._verbs.plan import Snapshot
+from .measurements import Onlooker
 from .outcome import Stop
 from .ports import Clock, ClusterPort, FeedPort
 from .reader import Reader
@@ -25,8 +28,10 @@ from .timeline import Timeline
 TELL_AFTER = 10.0
 # and at a deadline this long is enough to say who is to blame.
 BLAME_AFTER = 3.0
-# How often to look whether something is overdue while no event comes.
-TICK = 2.0
+# How often to look whether something is overdue while no event comes,
+TICK = 5.0
+# and whether an analysis has measured something, while somebody listens.
+GLANCE = 0.5
 
 CHECK_CONTROLLER = (
     "check that the argo-rollouts controller runs, watches this namespace, and that its --instance-id matches the "
@@ -50,6 +55,7 @@ class Follower:
     ) -> None:
         self._cluster, self._clock, self._patience = cluster, clock, patience
         self._reader, self._timeline = reader, timeline
+        self._onlooker = Onlooker(cluster, timeline)
         self._started = clock.monotonic()
         self._context: AbstractContextManager[FeedPort] | None = None
         self._feed: FeedPort | None = None
@@ -64,30 +70,49 @@ class Follower:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._onlooker.__exit__(kind, error, trace)
         if self._context is not None:
             self._context.__exit__(kind, error, trace)
 
-    def next(self, snapshot: Snapshot, waiting: str, history: bool = False) -> Snapshot:
-        """The next version after ``snapshot``. Raises Stop at the deadline, or when the object is gone."""
+    def next(self, snapshot: Snapshot, waiting: str, history: bool = False, until: datetime | None = None) -> Snapshot:
+        """The next version after ``snapshot``; the same one at the time ``until``, when something may be due.
+
+        Raises Stop at the deadline, or when the object is gone.
+        """
         feed = self._open(snapshot)
-        while True:
+        self._onlooker.look(snapshot.rollout)
+        wakes = self._moment(until)
+        while self._clock.monotonic() < wakes:
             self._watch_controller(snapshot)
+            self._onlooker.tell()
+            self._timeline.beat(waiting)
             if self._patience.remaining <= 0:
                 raise self._out_of_time(snapshot, waiting)
-            event = feed.next(min(self._patience.remaining, TICK))
-            match event:
-                case Changed(object=found) if _is_newer(found, snapshot):
-                    self._reconnected()
-                    return self._reader.of(found, history)
-                case Changed():
-                    self._reconnected()
-                case Gone():
-                    text = f"{snapshot.rollout.label} was deleted while the task waited"
-                    raise Stop("deleted", f"{text} ({waiting}); find out who deleted it before creating it again")
-                case Interrupted(error=error):
-                    self._interrupted(error)
-                case Broken(error=error):
-                    raise error
+            found = self._news(feed, wakes, snapshot, waiting)
+            if found is not None and _is_newer(found, snapshot):
+                return self._reader.of(found, history)
+        return self._reader.of(dict(snapshot.rollout.raw), history)
+
+    def _news(self, feed: FeedPort, wakes: float, snapshot: Snapshot, waiting: str) -> Object | None:
+        """The object of the next event; None when there was none for a while, or another one."""
+        pause = min(GLANCE if self._onlooker.busy else TICK, self._patience.remaining, wakes - self._clock.monotonic())
+        match feed.next(pause):
+            case Changed(object=found):
+                self._reconnected()
+                return found
+            case Gone():
+                text = f"{snapshot.rollout.label} was deleted while the task waited"
+                raise Stop("deleted", f"{text} ({waiting}); find out who deleted it before creating it again")
+            case Interrupted(error=error):
+                self._interrupted(error)
+            case Broken(error=error):
+                raise error
+        return None
+
+    def _moment(self, until: datetime | None) -> float:
+        """That time on the monotonic clock; never, when it is over."""
+        seconds = (until - self._clock.now()).total_seconds() if until else 0.0
+        return self._clock.monotonic() + seconds if seconds > 0 else math.inf
 
     def _open(self, snapshot: Snapshot) -> FeedPort:
         if self._feed is None:

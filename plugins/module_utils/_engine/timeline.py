@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .._model.phase import rollout_phase
+from .._model.result import rollout_result
 from .._model.rollout import CANARY, Rollout
 from .ports import Clock
 
@@ -17,15 +17,21 @@ Listener = Callable[[Entry], None]
 
 # A wait of days must not return megabytes; the newest entries are the interesting ones.
 MOST_ENTRIES = 500
+# Seconds without a word after which a listener is told that the task still lives.
+HEARTBEAT = 60.0
 
 
 class Timeline:
-    """Collects entries and hands each to a listener, which may print it."""
+    """Collects entries and hands each to a listener, which may print it.
+
+    Only the listener gets what is no transition: measurements, and a heartbeat each minute.
+    """
 
     def __init__(self, clock: Clock, listener: Listener | None = None) -> None:
         self._clock = clock
         self._listener = listener
         self._last: Entry = {}
+        self._heard_at = self._began = clock.monotonic()
         self.entries: list[Entry] = []
 
     def record(self, rollout: Rollout) -> None:
@@ -39,23 +45,42 @@ class Timeline:
         """Note something that is not a state of the rollout, such as a lost connection."""
         self._add({"reason": reason, "message": message, **more})
 
+    @property
+    def heard(self) -> bool:
+        """Whether anybody listens while it happens."""
+        return self._listener is not None
+
+    def show(self, entry: Entry) -> None:
+        """Tell the listener what is no transition, and so is not kept."""
+        self._tell(self._stamped(entry))
+
+    def beat(self, message: str) -> None:
+        """Tell the listener once a minute that nothing has changed, and what is waited for."""
+        now = self._clock.monotonic()
+        if now - self._heard_at >= HEARTBEAT:
+            self.show({"heartbeat": True, "message": message, "elapsed": round(now - self._began)})
+
     def _add(self, entry: Entry) -> None:
-        stamped = {
-            "time": self._clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            **entry,
-        }
+        stamped = self._stamped(entry)
         self.entries.append(stamped)
         del self.entries[:-MOST_ENTRIES]
+        self._tell(stamped)
+
+    def _stamped(self, entry: Entry) -> Entry:
+        return {"time": self._clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z"), **entry}
+
+    def _tell(self, entry: Entry) -> None:
+        self._heard_at = self._clock.monotonic()
         if self._listener is not None:
-            self._listener(stamped)
+            self._listener(entry)
 
 
 def _state(rollout: Rollout) -> Entry:
-    phase, message = rollout_phase(rollout)
-    entry: Entry = {"phase": phase, "message": message, "revision": rollout.revision}
-    if rollout.strategy == CANARY:
-        entry["step"] = rollout.step_index
-        entry["weight"] = {"set": rollout.set_weight, "actual": rollout.actual_weight}
-    entry["replicas"] = {name: rollout.counts[name] for name in ("updated", "available")}
-    entry["analysis"] = [{"kind": run.kind, "name": run.name, "phase": run.phase} for run in rollout.analysis]
-    return entry
+    """What of the result can change while a task waits, in the same words."""
+    shown = rollout_result(rollout)
+    keys = ("phase", "message", "revision", *(("step", "weight") if rollout.strategy == CANARY else ()), "paused")
+    return {
+        **{key: shown[key] for key in keys},
+        "replicas": {name: rollout.counts[name] for name in ("updated", "available")},
+        "analysis": [{"kind": run.kind, "name": run.name, "phase": run.phase} for run in rollout.analysis],
+    }

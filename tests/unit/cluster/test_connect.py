@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import base64
 import os
+import ssl
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from ansible_collections.progressive.delivery.plugins.module_utils._cluster.clus
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.connect import connect
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.errors import BadConfiguration
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.resources import ROLLOUT
+from ansible_collections.progressive.delivery.plugins.module_utils._lab import pki
+from kubernetes.config import kube_config
 
 from tests.unit.cluster.server import FakeServer, says
 from tests.unit.support import Tree, canary, merged
@@ -126,6 +130,101 @@ def test_impersonation(server: FakeServer) -> None:
 def test_one_connection_leaves_nothing_to_the_next(server: FakeServer) -> None:
     sent(server, kubeconfig=kubeconfig(server.host, {"token": "first"}))
     assert sent(server, host=server.host, username="me", password="pw")["authorization"].startswith("Basic ")
+
+
+def test_a_kubeconfig_by_the_variable_as_it_is_now(
+    server: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("first", "second"):
+        path = tmp_path / name
+        path.write_text(yaml.safe_dump(kubeconfig(server.host, {"token": name})))
+        monkeypatch.setenv("KUBECONFIG", str(path))
+        assert sent(server)["authorization"] == f"Bearer {name}"
+
+
+# -- certificates and keys in a kubeconfig
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pki")
+    pki.ensure_pki(folder)
+    return folder
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+def inline(folder: Path, server: str = "https://a.example:6443", **cluster: Any) -> Tree:
+    """A kubeconfig that holds all that it needs."""
+    authority, me = pki.Pair.at(folder, "ca"), pki.Pair.at(folder, "admin")
+    user = {"client-certificate-data": _text(me.certificate), "client-key-data": _text(me.key)}
+    named = {"server": server, "certificate-authority-data": _text(authority.certificate), **cluster}
+    return kubeconfig(server, user, clusters=[{"name": "lab", "cluster": named}])
+
+
+def _text(path: Path) -> str:
+    return base64.b64encode(path.read_bytes()).decode()
+
+
+def settings(options: Tree) -> Tree:
+    """What the connections of the pool are made with."""
+    pool = connect({"kubeconfig": options})._transport.pool
+    found: Tree = pool.connection_pool_kw
+    return found
+
+
+def test_no_key_stays_on_the_disk(certificates: Path, temporary: Path) -> None:
+    for _ in range(2):
+        connect({"kubeconfig": inline(certificates)})
+        assert list(temporary.iterdir()) == []
+
+
+def test_no_key_stays_on_the_disk_when_the_rest_is_wrong(certificates: Path, temporary: Path) -> None:
+    wrong = inline(certificates)
+    wrong["clusters"][0]["cluster"]["certificate-authority-data"] = base64.b64encode(b"nonsense").decode()
+    assert refusal(kubeconfig=wrong).startswith("kubeconfig: cannot use its certificate-authority (it holds no ")
+    assert list(temporary.iterdir()) == []
+
+
+def test_files_of_others_are_left_alone(certificates: Path, temporary: Path) -> None:
+    other = Path(kube_config._create_temp_file_with_content("of somebody else"))
+    connect({"kubeconfig": inline(certificates)})
+    assert list(temporary.iterdir()) == [other]
+    del kube_config._temp_files["of somebody else"]
+
+
+def test_certificates_are_loaded_at_once(certificates: Path) -> None:
+    found = settings(inline(certificates))
+    assert found["ssl_context"].verify_mode == ssl.CERT_REQUIRED
+    assert found["ssl_context"].check_hostname
+    assert found["ssl_context"].cert_store_stats()["x509_ca"] == 1
+    assert (found["ca_certs"], found["cert_file"], found["key_file"]) == (None, None, None)
+
+
+def test_a_proxy_with_tls_is_trusted_by_the_same_authority(certificates: Path) -> None:
+    found = settings(inline(certificates, **{"proxy-url": "https://proxy.example:3128"}))
+    assert found["ca_cert_data"] == pki.Pair.at(certificates, "ca").certificate.read_text()
+    assert found["_proxy"].host == "proxy.example"
+
+
+def test_another_server_name_and_no_verification(certificates: Path) -> None:
+    named = settings(inline(certificates, **{"tls-server-name": "b.example"}))
+    assert named["server_hostname"] == "b.example"
+    trusting = settings(inline(certificates, **{"insecure-skip-tls-verify": True}))
+    assert trusting["cert_reqs"] == ssl.CERT_NONE
+    assert trusting["ssl_context"].verify_mode == ssl.CERT_NONE
+
+
+def test_without_an_authority_those_of_the_system_are_trusted() -> None:
+    pool = connect({"host": "https://a.example:6443", "api_key": "x"})._transport.pool
+    system = ssl.create_default_context().cert_store_stats()
+    assert pool.connection_pool_kw["ssl_context"].cert_store_stats() == system
 
 
 # -- what is said of unusable options, before anything is sent

@@ -20,6 +20,7 @@ from tests.unit.support import (
     LABEL,
     STATES,
     Tree,
+    ago,
     analysis_run,
     blue_green,
     canary,
@@ -44,8 +45,9 @@ def test_an_entry_says_where_it_stands() -> None:
         "phase": "Paused",
         "message": "CanaryPauseStep",
         "revision": 3,
-        "step": 1,
+        "step": {"index": 1, "total": 7, "current": "pause"},
         "weight": {"set": 20, "actual": 20},
+        "paused": {"reason": "CanaryPauseStep", "since": ago(60), "until": None, "manual": True},
         "replicas": {"updated": 1, "available": 5},
         "analysis": [],
     }
@@ -53,7 +55,7 @@ def test_an_entry_says_where_it_stands() -> None:
 
 def test_blue_green_has_neither_step_nor_weight() -> None:
     (entry,) = recorded(blue_green())
-    assert set(entry) == {"time", "phase", "message", "revision", "replicas", "analysis"}
+    assert set(entry) == {"time", "phase", "message", "revision", "paused", "replicas", "analysis"}
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils._cluster.erro
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.events import Broken, Changed, Interrupted
 from ansible_collections.progressive.delivery.plugins.module_utils._engine.runner import Options, Runner
 from ansible_collections.progressive.delivery.plugins.module_utils._verbs.abort import Abort
-from ansible_collections.progressive.delivery.plugins.module_utils._verbs.goals import Goal, Until
+from ansible_collections.progressive.delivery.plugins.module_utils._verbs.goals import LOOKS_AGAIN, Goal, Until
 from ansible_collections.progressive.delivery.plugins.module_utils._verbs.promote import Promote
 from ansible_collections.progressive.delivery.plugins.module_utils._verbs.retry import Retry
 from ansible_collections.progressive.delivery.plugins.module_utils._verbs.wait import Wait
@@ -41,8 +41,10 @@ from tests.unit.support import (
     analysis_run,
     blue_green,
     canary,
+    degraded,
     experiment,
     experiment_run,
+    merged,
     paused,
     pods_of,
     preview_paused,
@@ -76,6 +78,33 @@ def test_a_success_after_the_last_moment_does_not() -> None:
     cluster.later(30.1, THROUGH)
     assert run(cluster, Wait(HEALTHY), timeout=30)["reason"] == "timeout"
     assert cluster.clock.elapsed == pytest.approx(30)
+
+
+HELD_BACK = {"metadata": {"resourceVersion": "9000"}}
+
+
+def test_what_no_event_has_told_is_seen_at_the_deadline() -> None:
+    """Something between may hold events back though the connection is good."""
+    cluster = FakeCluster(updating(2), *pods_of())
+    cluster.appear(5.0, merged(THROUGH, HELD_BACK))
+    assert run(cluster, Wait(HEALTHY), timeout=30)["reason"] == "healthy"
+    assert cluster.asked.count("get rollouts/shop") == 2
+    assert cluster.clock.elapsed == pytest.approx(30)
+
+
+def test_at_the_deadline_it_looks_once() -> None:
+    cluster = FakeCluster(updating(2), *pods_of())
+    cluster.appear(5.0, updating(3, HELD_BACK))
+    result = run(cluster, Wait(HEALTHY), timeout=30)
+    assert (result["reason"], result["rollout"]["step"]["index"]) == ("timeout", 3)
+    assert cluster.asked.count("get rollouts/shop") == 2
+
+
+def test_a_last_look_without_an_answer_changes_nothing() -> None:
+    cluster = FakeCluster(updating(2), *pods_of())
+    cluster.appear(5.0, canary(HELD_BACK))
+    cluster.fail("get", Transient("no answer in time"), after=1)
+    assert run(cluster, Wait(HEALTHY), timeout=30)["reason"] == "timeout"
 
 
 def test_many_events_do_not_push_the_deadline() -> None:
@@ -224,7 +253,7 @@ def test_an_outage_is_noted_once_and_its_end_too() -> None:
     assert result["reason"] == "healthy"
     assert notes(result, "unreachable") == ["connection refused; trying again"]
     assert notes(result, "reconnected") == ["https://cluster.test answers again"]
-    assert [entry.get("reason") or entry["step"] for entry in result["timeline"]] == [
+    assert [entry.get("reason") or entry["step"]["index"] for entry in result["timeline"]] == [
         0,
         "unreachable",
         "reconnected",
@@ -498,6 +527,46 @@ def test_a_state_that_cannot_heal_fails_at_once(state: str, reason: str, words: 
     assert (result["failed"], result["reason"]) == (True, reason)
     assert words in result["msg"]
     assert cluster.clock.elapsed == 0
+
+
+MISSING = degraded("InvalidSpec", "InvalidSpec", "spec.strategy: AnalysisTemplate 'errors' not found")
+
+
+def test_what_a_spec_refers_to_may_come_until_the_controller_has_looked_again() -> None:
+    """It was applied in the same go, and is not in the controller's cache yet."""
+    cluster = FakeCluster(MISSING)
+    cluster.later(20, THROUGH)
+    assert run(cluster, Wait(HEALTHY), timeout=600)["reason"] == "healthy"
+    assert cluster.clock.elapsed == pytest.approx(20)
+
+
+@pytest.mark.parametrize("goal", [HEALTHY, OBSERVED])
+def test_what_is_still_not_found_then_fails(goal: Goal) -> None:
+    cluster = FakeCluster(MISSING)
+    result = run(cluster, Wait(goal), timeout=600)
+    assert (result["failed"], result["reason"]) == (True, "invalid_spec")
+    assert "AnalysisTemplate 'errors' not found" in result["msg"]
+    assert cluster.clock.elapsed == pytest.approx(LOOKS_AGAIN.total_seconds())
+
+
+def test_a_spec_that_becomes_invalid_again_gets_the_same_time_again() -> None:
+    cluster = FakeCluster(MISSING)
+    cluster.later(20, updating(0))
+    cluster.later(50, MISSING)
+    result = run(cluster, Wait(HEALTHY), timeout=600)
+    assert (result["reason"], cluster.clock.elapsed) == ("invalid_spec", pytest.approx(75))
+
+
+@pytest.mark.parametrize(
+    "goal",
+    [Goal(Until.DEGRADED), Goal(Until.HEALTHY, fail_on=frozenset({"aborted"}))],
+    ids=["that is the wish", "that is no failure"],
+)
+def test_nothing_is_waited_for_that_does_not_end_in_failure(goal: Goal) -> None:
+    cluster = FakeCluster(MISSING)
+    result = run(cluster, Wait(goal), timeout=5)
+    assert (result["reason"] == "invalid_spec") == (goal.until is Until.DEGRADED)
+    assert cluster.clock.elapsed == (0 if goal.until is Until.DEGRADED else pytest.approx(5))
 
 
 @pytest.mark.parametrize(

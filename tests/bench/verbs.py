@@ -1,0 +1,87 @@
+# Copyright: Contributors to the progressive.delivery collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How long a task takes that only acts, beside what people use for the same: all in one ansible-playbook."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.integration.kit import Stage, canary
+from tests.integration.support import COLLECTION, Lab
+
+ROUNDS = 15
+CALLBACKS = Path(__file__).resolve().parent / "callbacks"
+
+Task = dict[str, Any]
+
+
+def act_without_wait(lab: Lab) -> dict[str, float]:
+    """Milliseconds of a task, medians: `debug`, our `act`, the plugin's `command`, `k8s_info` of the same object.
+
+    Each act and each command sets another image. `above_debug` is what our act costs beside an empty task.
+    """
+    with _shop(lab) as stage, tempfile.TemporaryDirectory() as folder:
+        playbook, record = Path(folder, "play.json"), Path(folder, "durations.jsonl")
+        play = {"hosts": "localhost", "gather_facts": False, "tasks": [*_tasks(stage, 0), *_rounds(stage)]}
+        playbook.write_text(json.dumps([play]))
+        environment = {"ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS), "ANSIBLE_CALLBACKS_ENABLED": "durations"}
+        subprocess.run(
+            ["ansible-playbook", str(playbook)],
+            env={**os.environ, **environment, "DURATIONS": str(record)},
+            stdout=subprocess.DEVNULL, timeout=300, check=True,
+        )  # fmt: skip
+        durations = [json.loads(line) for line in record.read_text().splitlines()]
+    found = {name: [item["seconds"] * 1000 for item in durations if item["task"] == name] for name in _NAMES}
+    assert all(len(values) == ROUNDS for values in found.values()), found
+    assert all(item["changed"] for item in durations if item["task"] in ("act", "command")), durations
+    medians = {name: round(statistics.median(values), 1) for name, values in found.items()}
+    return {
+        **medians,
+        "above_debug": round(medians["act"] - medians["debug"], 1),
+        "command_to_act": round(medians["command"] / medians["act"], 1),
+        "k8s_info_to_act": round(medians["k8s_info"] / medians["act"], 1),
+    }
+
+
+_NAMES = ("debug", "act", "command", "k8s_info")
+
+
+def _rounds(stage: Stage) -> Iterator[Task]:
+    for number in range(1, ROUNDS + 1):
+        for name, task in zip(_NAMES, _tasks(stage, number), strict=True):
+            yield {"name": name, **task}
+
+
+def _tasks(stage: Stage, number: int) -> tuple[Task, ...]:
+    """Those of one round. Round 0 has no names and is not counted: it loads the collections."""
+    kubeconfig, tools = str(stage.lab.kubeconfig), stage.lab.record["bin"]
+    where = {"kubeconfig": kubeconfig, "namespace": stage.namespace, "name": "shop"}
+    command = [tools["kubectl-argo-rollouts"], "set", "image", "shop", f"app=shop:{number}.2"]
+    there = [f"--kubeconfig={kubeconfig}", f"--namespace={stage.namespace}"]
+    return (
+        {"ansible.builtin.debug": {"msg": "nothing"}},
+        {f"{COLLECTION}.rollout_set_image": {**where, "images": {"app": f"shop:{number}.1"}, "wait": False}},
+        {"ansible.builtin.command": {"argv": [*command, *there]}},
+        {"kubernetes.core.k8s_info": {**where, "api_version": "argoproj.io/v1alpha1", "kind": "Rollout"}},
+    )
+
+
+@contextmanager
+def _shop(lab: Lab) -> Iterator[Stage]:
+    """A Rollout without pods, so that nothing but the tasks needs the processor."""
+    stage = Stage(lab, f"bench-{os.getpid()}")
+    stage.kubectl("create", "namespace", stage.namespace)
+    try:
+        stage.deploy(canary(steps=[], replicas=0))
+        yield stage
+    finally:
+        stage.kubectl("delete", "namespace", stage.namespace)
