@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
@@ -21,6 +24,7 @@ from .errors import (
     ClusterError,
     Conflict,
     Expired,
+    FieldConflict,
     Forbidden,
     Invalid,
     NotFound,
@@ -43,6 +47,9 @@ _OTHER_AUTHORITY = "set ca_cert, or certificate-authority in the kubeconfig, to 
 _DENIED = re.compile(
     r'User "([^"]*)" cannot (\w+) resource "([^"]*)" in API group "([^"]*)"(?: in the namespace "([^"]*)")?'
 )
+# A server-side apply of what the schema does not allow is answered with 500, and would be so for ever.
+_UNTYPED = re.compile(r"failed to create typed patch object \(.*?\): ")
+_HOLDER = re.compile(r'conflict with "([^"]*)"(?: with subresource "([^"]*)")?')
 
 
 class Transport(Protocol):
@@ -60,11 +67,20 @@ class Cluster:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
+        self._dated = "", 0.0
 
     @property
     def host(self) -> str:
         """The apiserver's address, for messages."""
         return self._transport.host
+
+    def time(self) -> datetime | None:
+        """The apiserver's clock, to the second, as it goes since the last answer; None when none has told it."""
+        date, told = self._dated
+        try:
+            return parsedate_to_datetime(date).replace(tzinfo=UTC) + timedelta(seconds=time.monotonic() - told)
+        except ValueError:
+            return None
 
     def get(self, resource: Resource, namespace: str, name: str, timeout: float = READ_TIMEOUT) -> Object:
         """One object."""
@@ -122,7 +138,8 @@ class Cluster:
     ) -> Object:
         """The object after a server-side apply, which creates it if need be.
 
-        Raises Conflict when another manager owns a field, unless ``force`` takes it over.
+        Raises FieldConflict when another manager owns a field, unless ``force`` takes it over, and Conflict when the
+        object is not of the ``metadata.resourceVersion`` in the body.
         """
         return self._json(
             "PATCH",
@@ -150,11 +167,34 @@ class Cluster:
         )
 
     def delete(
-        self, resource: Resource, namespace: str, name: str, *, dry_run: bool = False, timeout: float = READ_TIMEOUT
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        *,
+        uid: str = "",
+        foreground: bool = False,
+        dry_run: bool = False,
+        timeout: float = READ_TIMEOUT,
     ) -> None:
-        """Delete one object, what belongs to it in the background. Raises NotFound."""
-        query = {"propagationPolicy": "Background", **({"dryRun": "All"} if dry_run else {})}
-        self._json("DELETE", resource, namespace, name, query=query, timeout=timeout)
+        """Delete one object, what belongs to it in the background; or before it, in the ``foreground``.
+
+        Raises NotFound, and Conflict when the object of that name has another ``uid`` than the given one.
+        """
+        options: Object = {"propagationPolicy": "Foreground" if foreground else "Background"}
+        if dry_run:
+            options["dryRun"] = ["All"]
+        if uid:
+            options["preconditions"] = {"uid": uid}
+        self._json(
+            "DELETE",
+            resource,
+            namespace,
+            name,
+            body=json.dumps(options).encode(),
+            content_type="application/json",
+            timeout=timeout,
+        )
 
     def feed(self, resource: Resource, start: Object) -> Feed:
         """The versions that follow ``start``, over interruptions."""
@@ -237,7 +277,7 @@ class Cluster:
             headers["Content-Type"] = content_type
         url = self.host + path + ("?" + urlencode(query) if query else "")
         try:
-            return self._transport.pool.request(
+            response = self._transport.pool.request(
                 method,
                 url,
                 body=body,
@@ -249,6 +289,8 @@ class Cluster:
             )
         except HTTPError as error:
             raise self._unanswered(error) from error
+        self._dated = response.headers.get("Date") or "", time.monotonic()
+        return response
 
     def _unanswered(self, error: HTTPError) -> ClusterError:
         refused = untrusted(error)
@@ -274,17 +316,17 @@ class Cluster:
         if status == 401:
             text = f"{self.host} refused the credentials ({message or 'Unauthorized'})"
             return Unauthorized(f"{text}; the token or certificate is missing, wrong or expired: renew it", status)
-        if status == 429 or status >= 500:
+        refused = f"{self.host} refused to {verb} {what}"
+        if status == 429 or (status >= 500 and not _UNTYPED.match(message)):
             said = ": ".join(filter(None, (str(status), message)))
             return Transient(f"{self.host} answered {said}", status, _retry_after(headers))
         if details is None:
             return self._strange(status, message)
-        refused = f"{self.host} refused to {verb} {what}"
         if status == 403:
             return self._forbidden(message, refused)
         if status in (409, 410):
-            return (Conflict if status == 409 else Expired)(message, status)
-        return Invalid(f"{refused}: {message}", status)
+            return _conflict(message, details, what) if status == 409 else Expired(message, status)
+        return Invalid(f"{refused}: {_UNTYPED.sub('', message)}", status)
 
     def _not_found(self, resource: Resource, what: str, details: Mapping[str, Any]) -> ClusterError:
         if not details.get("name"):
@@ -315,6 +357,22 @@ class Cluster:
 
 def _as_writer(dry_run: bool) -> dict[str, str]:
     return {"fieldManager": "progressive.delivery"} | ({"dryRun": "All"} if dry_run else {})
+
+
+def _conflict(message: str, details: Mapping[str, Any], what: str) -> ClusterError:
+    """The fields that others hold, where it was a server-side apply; otherwise a lock that did not hold."""
+    causes = [item for item in details.get("causes") or () if item.get("reason") == "FieldManagerConflict"]
+    if not causes:
+        return Conflict(message, 409)
+    conflicts = tuple((_holder(item.get("message") or ""), item.get("field") or "") for item in causes)
+    held = "; ".join(f"{field} is set by {manager}" for manager, field in conflicts)
+    return FieldConflict(f"{what} has other values from other field managers: {held}", conflicts)
+
+
+def _holder(message: str) -> str:
+    """The manager, with the subresource by which it has written."""
+    found = _HOLDER.match(message)
+    return message if found is None else "/".join(filter(None, found.groups()))
 
 
 def _what(resource: Resource, namespace: str, name: str) -> str:

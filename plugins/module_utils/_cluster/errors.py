@@ -46,6 +46,16 @@ class Conflict(ClusterError):
     reason = "conflict"
 
 
+class FieldConflict(ClusterError):
+    """409 of a server-side apply: other managers own fields with other values, each a pair of manager and field."""
+
+    reason = "field_conflict"
+
+    def __init__(self, message: str, conflicts: tuple[tuple[str, str], ...], status: int = 409) -> None:
+        super().__init__(message, status)
+        self.conflicts = conflicts
+
+
 class Invalid(ClusterError):
     """The apiserver refused the object (400, 413, 415, 422)."""
 

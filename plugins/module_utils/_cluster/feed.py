@@ -12,8 +12,10 @@ import json
 import queue
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
+from enum import Enum
 from types import TracebackType
 from typing import Protocol
 
@@ -28,6 +30,21 @@ from .resources import Object, Resource
 # A watch is renewed after this long, before most proxies cut it.
 WATCH_SECONDS = 240
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
+
+
+class _Cut(Transient):
+    """The connection of an open watch broke."""
+
+
+class _End(Enum):
+    """How a watch ended."""
+
+    GONE = "the object was deleted"
+    GOOD = "by the server, in good order"
+    EXPIRED = "older than what the server remembers"
+    # Proxies do it to quiet connections. It is worth a word when the server does not answer either.
+    CUT = "the connection broke"
+    FAILED = "refused, or not understood"
 
 
 class Watchable(Protocol):
@@ -54,6 +71,7 @@ class Feed:
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._wake: Callable[[], None] = lambda: None
+        self._pause = FIRST_PAUSE
         self._thread = threading.Thread(target=self._run, name=f"watch {self._name}", daemon=True)
 
     def __enter__(self) -> Feed:
@@ -85,44 +103,59 @@ class Feed:
             self._events.put(Broken(ClusterError(f"the watch of {self._name} failed: {cause(error)}")))
 
     def _follow(self) -> None:
-        pause = FIRST_PAUSE
         while not self._stop.is_set():
-            try:
-                for event in self._watch():
-                    self._events.put(event)
-                    pause = FIRST_PAUSE
-                    if isinstance(event, Gone):
-                        return
-                # The server ended the watch in good order; some proxies do so at once, which must not be a flood.
-                self._stop.wait(random.uniform(FIRST_PAUSE / 2, FIRST_PAUSE))
-                continue
-            except Expired:
-                # Nothing is wrong, the object is only older than what the server remembers; no need to be slow.
-                delay = 0.0 if pause == FIRST_PAUSE else pause
-            except Transient as error:
-                self._interrupted(error)
-                delay = pause
+            opened = time.monotonic()
+            end = self._read_watch()
+            if end is _End.GONE:
+                return
+            lasted = time.monotonic() - opened > LONGEST_PAUSE
+            if lasted or end is _End.GOOD:
+                self._pause = FIRST_PAUSE
+            # Also after a good end: some proxies end a watch at once, which must not become a flood. But what has
+            # expired is only older than what the server remembers; no need to be slow.
+            delay = 0.0 if end is _End.EXPIRED and self._pause == FIRST_PAUSE else self._pause
             if self._stop.wait(random.uniform(delay / 2, delay)):
                 return
-            pause = min(pause * 2, LONGEST_PAUSE)
-            if not self._catch_up():
+            self._pause = min(self._pause * 2, LONGEST_PAUSE)
+            # After a long watch also when it ended well: an event may have got lost.
+            if (lasted or end is not _End.GOOD) and not self._catch_up(tell=end is not _End.FAILED):
                 return
+
+    def _read_watch(self) -> _End:
+        """Hand the events of one watch out, and say how it ended."""
+        try:
+            for event in self._watch():
+                self._events.put(event)
+                self._pause = FIRST_PAUSE
+                if isinstance(event, Gone):
+                    return _End.GONE
+        except Expired:
+            return _End.EXPIRED
+        except _Cut:
+            return _End.CUT
+        except Transient as error:
+            self._interrupted(error)
+            return _End.FAILED
+        return _End.GOOD
 
     def _interrupted(self, error: Transient) -> None:
         if not self._stop.is_set():
             self._events.put(Interrupted(error))
             self._stop.wait(error.retry_after or 0.0)
 
-    def _catch_up(self) -> bool:
+    def _catch_up(self, tell: bool) -> bool:
         """Read the object after a gap in the events; False when the feed has ended.
 
+        ``tell`` that the server does not answer, unless the watch has told so already.
         By a list, because only that has a version to watch from: the object's own may be too old.
         """
         query = {"fieldSelector": f"metadata.name={self._name}"}
         try:
             found = self._cluster.list(self._resource, self._namespace, query)
-        except Transient:
-            return True  # the next watch will say the same and wait longer
+        except Transient as error:
+            if tell:
+                self._interrupted(error)
+            return True  # what was missed is read after the next watch has failed too, or by it
         event = self._changed(found["items"][0]) if found["items"] else Gone()
         self._version = found["metadata"]["resourceVersion"]
         self._events.put(event)
@@ -144,9 +177,10 @@ class Feed:
             try:
                 for line in _lines(response.stream(amt=None)):
                     yield from self._read(json.loads(line))
-            except (HTTPError, OSError, ValueError, LookupError, TypeError) as error:
-                # The last three: half a line of JSON, or what is no event.
-                raise Transient(f"the watch broke: {cause(error)}") from error
+            except (HTTPError, OSError) as error:
+                raise _Cut(f"the watch broke: {cause(error)}") from error
+            except (ValueError, LookupError, TypeError) as error:
+                raise Transient(f"the watch brings what is no event: {cause(error)}") from error
 
     def _read(self, event: Object) -> Iterator[Event]:
         found = event["object"]

@@ -48,11 +48,32 @@ class Resource:
 ROLLOUT = Resource(ARGO, "Rollout", "rollouts")
 ANALYSIS_RUN = Resource(ARGO, "AnalysisRun", "analysisruns")
 EXPERIMENT = Resource(ARGO, "Experiment", "experiments")
+ANALYSIS_TEMPLATE = Resource(ARGO, "AnalysisTemplate", "analysistemplates")
+# Of the whole cluster: its path has no namespace.
+CLUSTER_ANALYSIS_TEMPLATE = Resource(ARGO, "ClusterAnalysisTemplate", "clusteranalysistemplates")
 REPLICA_SET = Resource("apps/v1", "ReplicaSet", "replicasets")
+DISRUPTION_BUDGET = Resource("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
+POD = Resource("v1", "Pod", "pods")
+AUTOSCALER = Resource("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
+SCALED_OBJECT = Resource("keda.sh/v1alpha1", "ScaledObject", "scaledobjects")
 
 # What a workloadRef may name; the controller resolves no other kinds.
 WORKLOADS: Mapping[str, Resource] = {
     "Deployment": Resource("apps/v1", "Deployment", "deployments"),
     "ReplicaSet": REPLICA_SET,
     "PodTemplate": Resource("v1", "PodTemplate", "podtemplates"),
+}
+
+# Where a Rollout's traffic is decided, by kind. Of several versions of the same objects one is served.
+_ISTIO = "networking.istio.io"
+TRAFFIC: Mapping[str, tuple[Resource, ...]] = {
+    "Service": (Resource("v1", "Service", "services"),),
+    "Ingress": (Resource("networking.k8s.io/v1", "Ingress", "ingresses"),),
+    "VirtualService": tuple(
+        Resource(f"{_ISTIO}/{version}", "VirtualService", "virtualservices") for version in ("v1", "v1alpha3")
+    ),
+    "DestinationRule": tuple(
+        Resource(f"{_ISTIO}/{version}", "DestinationRule", "destinationrules") for version in ("v1", "v1alpha3")
+    ),
+    "TraefikService": (Resource("traefik.io/v1alpha1", "TraefikService", "traefikservices"),),
 }

@@ -58,7 +58,8 @@ class Patience:
 
     def pause(self, error: ClusterError) -> None:
         """Wait before the next try; raises ``error`` when there is no time for one."""
-        limit = self.deadline if self._in_touch else min(self.deadline, self._started + FIRST_CONTACT_SECONDS)
+        there = self._in_touch or _is_busy(error)
+        limit = self.deadline if there else min(self.deadline, self._started + FIRST_CONTACT_SECONDS)
         wish = getattr(error, "retry_after", None) or random.uniform(self._pause / 2, self._pause)
         if self._clock.monotonic() + wish >= limit:
             raise error if self._in_touch or not isinstance(error, Transient) else _with_remedy(error)
@@ -66,9 +67,14 @@ class Patience:
         self._pause = min(self._pause * 2, LONGEST_PAUSE)
 
 
+def _is_busy(error: ClusterError) -> bool:
+    """Whether a server said that it, or the one behind it, cannot answer now: no wrong address."""
+    return error.status == 429 or error.status >= 500
+
+
 def _with_remedy(error: Transient) -> Transient:
     """What to do about a server that never gave a good answer: perhaps it is the wrong one."""
-    if error.status == 429 or error.status >= 500:
+    if _is_busy(error):
         remedy = "look at the apiserver and at what stands in front of it, then try again"
     else:
         remedy = "check host or the context of the kubeconfig, the network, and that the apiserver runs"

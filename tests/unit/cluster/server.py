@@ -153,7 +153,7 @@ def says(status: int, body: object, headers: Mapping[str, str] | None = None) ->
     return lambda exchange: exchange.answer(status, data, headers or {})
 
 
-def status(code: int, message: str, **details: str) -> dict[str, Any]:
+def status(code: int, message: str, **details: Any) -> dict[str, Any]:
     """A Kubernetes Status."""
     return {"kind": "Status", "apiVersion": "v1", "code": code, "message": message, "details": details}
 

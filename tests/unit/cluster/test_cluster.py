@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.cluster import Cluster
@@ -15,6 +16,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils._cluster.erro
     ClusterError,
     Conflict,
     Expired,
+    FieldConflict,
     Forbidden,
     Invalid,
     NotFound,
@@ -37,6 +39,14 @@ pytestmark = pytest.mark.timeout(60)
 SHOP = "/apis/argoproj.io/v1alpha1/namespaces/prod/rollouts/shop"
 DENIED = 'rollouts.argoproj.io "shop" is forbidden: User "ci" cannot patch resource "rollouts/status" in API group '
 ANONYMOUS = 'rollouts is forbidden: User "system:anonymous" cannot list resource "rollouts" in API group "argoproj.io"'
+HELD = [
+    {"reason": "FieldManagerConflict", "message": message, "field": field}
+    for message, field in (
+        ('conflict with "kubectl" with subresource "scale" using argoproj.io/v1alpha1', ".spec.replicas"),
+        ('conflict with "argocd" using argoproj.io/v1alpha1', ".spec.paused"),
+        ("words that nobody knows", ".spec"),
+    )
+]
 REJECTED = "the server rejected our request due to an error in our request"
 
 
@@ -157,7 +167,22 @@ def test_a_deletion(server: FakeServer, cluster: Cluster, dry_run: bool) -> None
     cluster.delete(ROLLOUT, "prod", "shop", dry_run=dry_run)
     (request,) = server.received
     assert (request.method, request.path) == ("DELETE", SHOP)
-    assert request.query == {"propagationPolicy": "Background", **({"dryRun": "All"} if dry_run else {})}
+    said = json.loads(request.body)
+    assert said == {"propagationPolicy": "Background", **({"dryRun": ["All"]} if dry_run else {})}
+
+
+def test_a_deletion_of_what_belongs_to_it_first(server: FakeServer, cluster: Cluster) -> None:
+    server.then(says(200, {"kind": "Status", "metadata": {}}))
+    cluster.delete(ROLLOUT, "prod", "shop", foreground=True)
+    assert json.loads(server.received[0].body) == {"propagationPolicy": "Foreground"}
+
+
+def test_a_deletion_of_one_object_and_of_no_later_one_with_its_name(server: FakeServer, cluster: Cluster) -> None:
+    server.then(says(409, status(409, "the UID in the precondition does not match", name="shop")))
+    with pytest.raises(Conflict):
+        cluster.delete(ROLLOUT, "prod", "shop", uid="one")
+    (request,) = server.received
+    assert json.loads(request.body)["preconditions"] == {"uid": "one"}
 
 
 def test_requests_share_a_connection(server: FakeServer, cluster: Cluster) -> None:
@@ -262,6 +287,23 @@ def test_a_redirect_is_not_followed_with_our_credentials(server: FakeServer, clu
             "conflict",
             "the object has been modified",
             id="a stale lock",
+        ),
+        pytest.param(
+            patch,
+            says(409, status(409, "Apply failed with 2 conflicts", causes=HELD)),
+            FieldConflict,
+            "field_conflict",
+            "Rollout prod/shop has other values from other field managers: .spec.replicas is set by kubectl/scale; "
+            ".spec.paused is set by argocd; .spec is set by words that nobody knows",
+            id="fields of others",
+        ),
+        pytest.param(
+            patch,
+            says(500, status(500, "failed to create typed patch object (prod/shop; v1): .spec.a: not declared")),
+            Invalid,
+            "invalid_request",
+            "refused to patch Rollout prod/shop: .spec.a: not declared",
+            id="an apply against the schema",
         ),
         pytest.param(
             json_patch, says(422, status(422, REJECTED)), Conflict, "conflict", REJECTED, id="a test that failed"
@@ -459,3 +501,18 @@ def test_a_watch_hands_out_the_stream(server: FakeServer, cluster: Cluster) -> N
     server.then(streams(b"one\n", b"two\n", end=Exchange.finish))
     with cluster.watch(ROLLOUT, "prod", "shop", "100", 240) as response:
         assert b"".join(response.stream(amt=None)) == b"one\ntwo\n"
+
+
+# -- the apiserver's clock
+
+
+def test_the_servers_clock_is_known_from_its_last_answer(
+    server: FakeServer, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cluster.time() is None
+    for date, shown in (("Sat, 21 Nov 2026 14:49:22 GMT", "2026-11-21T14:49:"), ("soon", "None"), ("", "None")):
+        monkeypatch.setattr(BaseHTTPRequestHandler, "date_time_string", lambda _handler, date=date: date)
+        server.then(says(200, canary()))
+        get(cluster)
+        told = cluster.time()
+        assert (told.isoformat() if told else "None").startswith(shown)

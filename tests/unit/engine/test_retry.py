@@ -112,6 +112,15 @@ def test_a_server_that_was_never_reached_is_more_likely_a_wrong_address() -> Non
     assert "check host or the context of the kubeconfig" in str(caught.value)
 
 
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_a_server_that_says_that_it_cannot_now_is_at_the_right_address(status: int) -> None:
+    """It, or the gateway before it, is starting: that is waited for until the deadline."""
+    clock = FakeClock()
+    with pytest.raises(Transient, match="look at the apiserver and at what stands in front of it"):
+        patience(clock, 100).call(Server(clock, 10_000, Transient("starting", status)))
+    assert 100 - LONGEST_PAUSE <= clock.elapsed <= 100
+
+
 def test_the_first_contact_counts_from_the_start_of_the_task() -> None:
     clock = FakeClock()
     calm = patience(clock, 3600)
