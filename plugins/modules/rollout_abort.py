@@ -13,6 +13,8 @@ description:
   - Sends all traffic back to the stable version. The spec keeps the new version; see
     M(progressive.delivery.rollout_undo).
   - Withdraws a full promotion that is on its way, which the controller would otherwise prefer.
+  - Resumes a rollout that C(spec.paused) holds, after the abort. Held, it would keep the pods of the new version, and
+    without a traffic router also their users.
   - Does nothing when the update is aborted already, or when nothing is on its way.
 author:
   - Contributors to the progressive.delivery collection (@progressive-delivery)

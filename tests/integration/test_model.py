@@ -12,7 +12,8 @@ the Rollouts is kept beside the verbs' results, and judged in the end:
 * the same verb twice changes nothing the second time;
 * at rest, `rollout_info` says what the real plugin says.
 
-``PROGRESSIVE_TEST_SEED`` replays the walk that a failure names, and ``PROGRESSIVE_TEST_LONG=1`` walks ten times as far.
+``PROGRESSIVE_TEST_LONG=1`` walks ten times as far, and elsewhere each time. ``PROGRESSIVE_TEST_SEED`` chooses a walk,
+such as the one that a failure names.
 """
 
 from __future__ import annotations
@@ -38,8 +39,10 @@ from tests.integration.kit import ANALYSIS_STEP, Gauge, Object, Result, Stage, c
 from tests.integration.support import Lab, eventually
 from tests.integration.test_plugin_parity import Plugin, row
 
-SEED = int(os.environ.get("PROGRESSIVE_TEST_SEED") or random.randrange(1_000_000))
-ROUNDS = 120 if os.environ.get("PROGRESSIVE_TEST_LONG") else 12
+LONG = bool(os.environ.get("PROGRESSIVE_TEST_LONG"))
+# Another walk each time is for the long run; what `make test` says must not depend on chance more than it has to.
+SEED = int(os.environ.get("PROGRESSIVE_TEST_SEED") or (random.randrange(1_000_000) if LONG else 21))
+ROUNDS = 120 if LONG else 12
 WALKERS = 4
 VERBS_IN_A_ROUND = 4
 CONTROLLER = "rollouts-controller"

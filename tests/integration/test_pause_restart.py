@@ -49,6 +49,16 @@ def test_a_gate_is_still_there_after_a_pause(stage: Stage) -> None:
     assert resumed["waiting"]["state"] == "person"
 
 
+def test_an_abort_of_what_is_held_brings_everyone_back(stage: Stage) -> None:
+    """The controller alone would leave the canary its pods until somebody resumes."""
+    at_gate(stage)
+    stage.ok("rollout_pause")
+    aborted = stage.ok("rollout_abort", wait_until="restored")
+    assert (aborted["changed"], aborted["rollout"]["replicas"]["updated"]) == (True, 0)
+    assert stage.get()["spec"].get("paused") is not True
+    assert not stage.ok("rollout_abort", wait_until="restored")["changed"]
+
+
 def test_a_preview_is_not_promoted_by_a_pause(stage: Stage) -> None:
     stage.deploy(*blue_green())
     stage.ok("rollout_set_image", images=TWO, wait_until="paused")

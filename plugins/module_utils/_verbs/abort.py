@@ -9,8 +9,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._model.rollout import Rollout
-from .goals import Goal
-from .plan import Act, Change, MergePatch, Plan, Refused, Sight, Snapshot, Unchanged, not_observed, not_valid, step_text
+from .goals import Goal, is_restored
+from .plan import (
+    Act,
+    Change,
+    MergePatch,
+    Plan,
+    Refused,
+    Sight,
+    Snapshot,
+    Unchanged,
+    not_observed,
+    not_valid,
+    paused_field,
+    step_text,
+)
 
 
 @dataclass(frozen=True)
@@ -32,18 +45,30 @@ class Abort:
             return Refused("no_stable", f"{text}; correct the image with rollout_set_image, or delete the Rollout")
         if rollout.fully_promoted:
             return Unchanged(f"nothing is on its way to abort; revision {rollout.revision} is the stable version")
-        if rollout.abort:
+        if rollout.abort and (not rollout.spec_paused or is_restored(rollout)):
             return Unchanged("it is aborted already")
         return not_valid(rollout) or _act(rollout)
 
 
 def _act(rollout: Rollout) -> Act:
-    status: dict[str, Any] = {"abort": True} | ({"promoteFull": None} if rollout.promote_full else {})
+    """The mark, and the resume of a rollout that ``spec.paused`` holds.
+
+    Held, it would keep the pods of the new version, and without a router also their users (``haltProgress`` in
+    ``rollout/context.go``). It is let go after the mark, so that it takes no step in between.
+    """
+    marks: dict[str, Any] = {"abort": True} | ({"promoteFull": None} if rollout.promote_full else {})
+    mark = () if rollout.abort else (MergePatch({"status": marks}, "status"),)
+    resume = (MergePatch({"spec": {"paused": False}}),) if rollout.spec_paused else ()
     return Act(
-        patches=(MergePatch({"status": status}, "status"),),
-        change=Change({"aborted": False, "at": step_text(rollout)}, {"aborted": True}),
-        message=f"aborted revision {rollout.revision} at {step_text(rollout)}",
+        patches=(*mark, *resume),
+        change=Change(
+            ({"aborted": False, "at": step_text(rollout)} if mark else {}) | ({"paused": True} if resume else {}),
+            ({"aborted": True} if mark else {}) | ({"paused": False} if resume else {}),
+        ),
+        message=(f"aborted revision {rollout.revision} at {step_text(rollout)}" if mark else "it is aborted already")
+        + (", and resumed it so that its way back is free" if resume else ""),
         seen=_seen,
+        fields=(paused_field(paused=False),) if resume else (),
     )
 
 
@@ -51,6 +76,6 @@ def _seen(now: Snapshot) -> Sight:
     # A rollout that was promoted meanwhile, or is rolled back within its window, refuses an abort.
     if now.rollout.fully_promoted:
         return Sight.LOST
-    if now.rollout.abort and now.rollout.aborted_at is not None:
+    if now.rollout.abort and now.rollout.aborted_at is not None and now.observed:
         return Sight.SEEN
     return Sight.PENDING if now.rollout.abort else Sight.LOST

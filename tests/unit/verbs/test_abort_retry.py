@@ -22,6 +22,7 @@ from tests.unit.support import (
     FIRST_GATE,
     LABEL,
     NEW,
+    NOT_OBSERVED,
     STATES,
     Tree,
     aborted,
@@ -47,7 +48,11 @@ EXCEPTIONS: dict[str, tuple[str, str]] = {
     "aborted": ("unchanged", WRITES),
     "blue-green aborted": ("unchanged", WRITES),
     "full promotion on its way": ("act: status.abort status.promoteFull", "unchanged"),
-    "full promotion, spec.paused": ("act: status.abort status.promoteFull", "unchanged"),
+    "full promotion, spec.paused": ("act: status.abort status.promoteFull, spec.paused", "unchanged"),
+    "spec.paused at setWeight": (f"{WRITES}, spec.paused", "unchanged"),
+    "spec.paused at manual pause": (f"{WRITES}, spec.paused", "unchanged"),
+    "spec.paused at timed pause": (f"{WRITES}, spec.paused", "unchanged"),
+    "inconclusive step, spec.paused": (f"{WRITES}, spec.paused", "unchanged"),
     "invalid spec": ("refused: invalid_spec", "unchanged"),
 }
 
@@ -80,6 +85,33 @@ def test_a_full_promotion_is_withdrawn_with_it() -> None:
     assert plan.patches == (MergePatch({"status": {"abort": True, "promoteFull": None}}, "status"),)
 
 
+def test_a_held_rollout_is_let_go_after_the_abort_or_its_new_pods_would_stay() -> None:
+    plan = ABORT.plan(snapshot(STATES["spec.paused at manual pause"]))
+    assert isinstance(plan, Act)
+    assert plan.patches == (MergePatch({"status": {"abort": True}}, "status"), MergePatch({"spec": {"paused": False}}))
+    assert plan.change == Change(
+        {"aborted": False, "at": "step 1 of 7 (pause)", "paused": True}, {"aborted": True, "paused": False}
+    )
+    assert plan.message == ("aborted revision 3 at step 1 of 7 (pause), and resumed it so that its way back is free")
+    assert [field.name for field in plan.fields] == ["spec.paused"]
+
+
+HELD: Tree = {"spec": {"paused": True}}
+
+
+def test_an_abort_that_got_stuck_in_a_hold_is_let_go() -> None:
+    plan = ABORT.plan(snapshot(aborted(HELD)))
+    assert isinstance(plan, Act)
+    assert plan.patches == (MergePatch({"spec": {"paused": False}}),)
+    assert plan.change == Change({"paused": True}, {"paused": False})
+    assert plan.message == "it is aborted already, and resumed it so that its way back is free"
+
+
+def test_a_hold_after_the_way_back_is_somebodys_wish() -> None:
+    plan = ABORT.plan(snapshot(aborted(HELD, {"status": {"updatedReplicas": 0}})))
+    assert plan == Unchanged("it is aborted already")
+
+
 def test_nothing_to_abort_names_the_version_that_stays() -> None:
     assert ABORT.plan(snapshot(canary())) == Unchanged(
         "nothing is on its way to abort; revision 2 is the stable version"
@@ -110,6 +142,7 @@ THROUGH: Tree = {"status": {"currentPodHash": NEW, "stableRS": NEW}}
             Sight.PENDING,
             id="the condition of an earlier abort is no answer",
         ),
+        pytest.param(aborted(NOT_OBSERVED), Sight.PENDING, id="the resume is not observed yet"),
         pytest.param(updating(FIRST_GATE), Sight.LOST, id="taken back: the rollback window, or a retry"),
         pytest.param(canary(THROUGH), Sight.LOST, id="promoted meanwhile"),
         pytest.param(canary(THROUGH, {"status": {"abort": True}}), Sight.LOST, id="promoted, the mark still there"),
