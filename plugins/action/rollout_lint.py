@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.progressive.delivery.plugins.module_utils._engine import lint  # noqa: F401 (for the workers)
 from ansible_collections.progressive.delivery.plugins.modules import rollout_lint
 from ansible_collections.progressive.delivery.plugins.plugin_utils._direct import Direct
 

@@ -17,9 +17,13 @@ options:
     default: default
 notes:
   - RV(ignore:reason) is a word for machines. When a task fails, one of V(aborted), V(analysis_failed),
-    V(bad_configuration), V(conflict), V(controller_absent), V(deleted), V(dropped), V(forbidden), V(inconclusive),
-    V(invalid_request), V(invalid_spec), V(managed), V(not_found), V(not_installed), V(paused), V(progress_deadline),
-    V(reverted), V(superseded), V(timeout), V(unauthorized), V(unreachable), or a word that the module documents.
+    V(bad_configuration), V(conflict), V(controller_absent), V(deleted), V(dropped), V(error), V(expired),
+    V(field_conflict), V(forbidden), V(inconclusive), V(invalid_request), V(invalid_spec), V(managed), V(no_stable),
+    V(not_found), V(not_installed), V(paused), V(progress_deadline), V(reverted), V(superseded), V(timeout),
+    V(unauthorized), V(unreachable), or a word that the module documents. A task that must not wait before it acts
+    fails with V(not_at_step), V(not_observed), V(not_paused) or V(not_restored). When a task succeeds, what it has
+    waited for, which is one of V(healthy), V(observed), V(paused), V(restarted), V(restored), V(step) and V(weight),
+    or V(written) where it did not wait.
 requirements:
   - python >= 3.11
   - kubernetes >= 31.0.0

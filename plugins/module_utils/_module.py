@@ -5,28 +5,24 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
+from ._engine.ports import ClusterPort
+from ._engine.task import run_task
 from ._prometheus.client import Prometheus, secrets_in
 
-# What is missing is reported by run, so that the argument specification can be read without it.
-IMPORT_ERROR: str | None = None
-ENGINE_ERROR: str | None = None
+# What is missing is told by who needs it: others, and who reads an argument specification, can do without.
+IMPORT_ERROR: ImportError | None = None
 AUTH_ARG_SPEC: dict[str, Any] = {}
 try:
     from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
 
     from ._cluster.connect import connect
-except ImportError:
-    IMPORT_ERROR = traceback.format_exc()
-try:
-    from ._engine.task import run_task
-except ImportError:
-    ENGINE_ERROR = traceback.format_exc()
+except ImportError as error:
+    IMPORT_ERROR = error
 
 Spec = dict[str, Any]
 
@@ -58,7 +54,13 @@ def run_module(name: str, argument_spec: Spec, limits: Spec | None = None) -> No
     """Run the engine's task of that name and exit; ``limits`` are AnsibleModule's, such as required_if."""
     module = AnsibleModule(argument_spec=argument_spec, supports_check_mode=True, **(limits or {}))
     module.no_log_values.update(hidden_values(module.params))
-    result = run(name, module.params, check_mode=module.check_mode, diff=module._diff)
+    try:
+        result = run(name, module.params, check_mode=module.check_mode, diff=module._diff)
+    except ImportError as error:
+        library = missing_required_lib("kubernetes and urllib3", reason="beside the collection kubernetes.core")
+        module.fail_json(msg=library, exception=error)
+    for warning in result.pop("warnings", ()):
+        module.warn(warning)
     if result.pop("failed"):
         module.fail_json(**result)
     module.exit_json(**result)
@@ -72,16 +74,15 @@ def run(
     diff: bool,
     listener: Callable[[dict[str, Any]], None] | None = None,
 ) -> dict[str, Any]:
-    """What the task of that name returns, ``failed`` included; with ``diff`` as in Ansible's diff mode."""
-    missing = ENGINE_ERROR or (None if params.get("online") is False else IMPORT_ERROR)
-    if missing is not None:
-        library = missing_required_lib("kubernetes and urllib3", reason="beside the collection kubernetes.core")
-        return {"failed": True, "msg": library, "exception": missing}
-    options = params.get("prometheus") or {}
+    """What the task of that name returns, ``failed`` included; with ``diff`` as in Ansible's diff mode.
+
+    Raises ImportError, before it does anything, when it needs a library that is not there.
+    """
+    options = _prometheus(params)
     result = run_task(
         name,
         params,
-        lambda: connect(params),
+        lambda: _connected(params),
         check_mode=check_mode,
         listener=listener,
         prometheus=lambda address, timeout: Prometheus.of({**options, "address": address, "timeout": timeout}),
@@ -93,4 +94,16 @@ def run(
 
 def hidden_values(params: Mapping[str, Any]) -> list[str]:
     """What must not be shown beside what the argument specification says: secrets in free headers."""
-    return secrets_in((params.get("prometheus") or {}).get("headers", {}))
+    return secrets_in(_prometheus(params).get("headers", {}))
+
+
+def _prometheus(params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Where a Prometheus is: in an option of that name, or in the options of a module that is about nothing else."""
+    given: Mapping[str, Any] = params.get("prometheus", params)
+    return given
+
+
+def _connected(params: Mapping[str, Any]) -> ClusterPort:
+    if IMPORT_ERROR is not None:
+        raise IMPORT_ERROR
+    return connect(params)

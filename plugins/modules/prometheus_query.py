@@ -218,50 +218,45 @@ warnings:
   elements: str
   returned: when there is something
 attempts:
-  description: How often the query was asked; 0 when the options cannot be acted on.
+  description:
+    - How often the query was asked; 0 when the options cannot be acted on.
+    - In a task with C(until) Ansible puts the number of its own attempts here.
   type: int
   returned: always
 """
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.progressive.delivery.plugins.module_utils._engine.query import run_query
+from ansible_collections.progressive.delivery.plugins.module_utils._module import Spec, run_module
 from ansible_collections.progressive.delivery.plugins.module_utils._options import PROMETHEUS
-from ansible_collections.progressive.delivery.plugins.module_utils._prometheus.client import Prometheus, secrets_in
+
+_REASONS = ["unreachable", "timeout", "empty", "nan", "stale", "below_min", "above_max"]
+
+ARGUMENT_SPEC: Spec = {
+    **PROMETHEUS,
+    "address": {**PROMETHEUS["address"], "required": True},
+    "query": {"type": "str", "required": True},
+    "since": {"type": "str"},
+    "time": {"type": "str"},
+    "start": {"type": "str"},
+    "end": {"type": "str", "default": "now"},
+    "step": {"type": "str", "default": "15s"},
+    "min": {"type": "float"},
+    "max": {"type": "float"},
+    "allow_empty": {"type": "bool", "default": False},
+    "allow_nan": {"type": "bool", "default": False},
+    "max_age": {"type": "str"},
+    "retries": {"type": "int", "default": 3},
+    "retry_delay": {"type": "str", "default": "1s"},
+    "retry_on": {"type": "list", "elements": "str", "choices": _REASONS, "default": ["unreachable", "timeout"]},
+}
+LIMITS: Spec = {
+    "mutually_exclusive": [("time", "start"), ("bearer_token", "username")],
+    "required_by": {"password": "username"},
+}
 
 
 def main() -> None:
     """Entry point."""
-    reasons = ["unreachable", "timeout", "empty", "nan", "stale", "below_min", "above_max"]
-    module = AnsibleModule(
-        argument_spec={
-            **PROMETHEUS,
-            "address": {**PROMETHEUS["address"], "required": True},
-            "query": {"type": "str", "required": True},
-            "since": {"type": "str"},
-            "time": {"type": "str"},
-            "start": {"type": "str"},
-            "end": {"type": "str", "default": "now"},
-            "step": {"type": "str", "default": "15s"},
-            "min": {"type": "float"},
-            "max": {"type": "float"},
-            "allow_empty": {"type": "bool", "default": False},
-            "allow_nan": {"type": "bool", "default": False},
-            "max_age": {"type": "str"},
-            "retries": {"type": "int", "default": 3},
-            "retry_delay": {"type": "str", "default": "1s"},
-            "retry_on": {"type": "list", "elements": "str", "choices": reasons, "default": ["unreachable", "timeout"]},
-        },
-        mutually_exclusive=[("time", "start"), ("bearer_token", "username")],
-        required_by={"password": "username"},
-        supports_check_mode=True,
-    )
-    module.no_log_values.update(secrets_in(module.params["headers"]))
-    result = run_query(module.params, lambda: Prometheus.of(module.params))
-    for warning in result.pop("warnings"):
-        module.warn(warning)
-    if result.pop("failed"):
-        module.fail_json(**result)
-    module.exit_json(**result)
+    run_module("prometheus_query", ARGUMENT_SPEC, LIMITS)
 
 
 if __name__ == "__main__":

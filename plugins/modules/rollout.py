@@ -25,14 +25,16 @@ description:
     autoscaler (HorizontalPodAutoscaler, or ScaledObject of KEDA) points at the Rollout, and nobody else has scaled it.
     Otherwise it stays as it is, also if an earlier task had declared it, and RV(warnings) says so where the definition
     wants another number.
-  - Reasons beside the usual ones are V(field_conflict), V(written) where nothing was waited for, and V(absent) and
-    V(deleting) with O(state=absent).
+  - Fields that Argo CD or Flux hold in C(metadata.managedFields) are such fields of others. O(gitops) is about objects
+    that they only have marked as theirs, and about what O(force_conflicts=true) takes from them.
+  - Reasons beside the usual ones are V(absent) and V(deleting) with O(state=absent).
 author:
   - Contributors to the progressive.delivery collection (@progressive-delivery)
 extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
   - progressive.delivery.delivery
   - progressive.delivery.delivery.wait
+  - progressive.delivery.delivery.gitops
 options:
   name:
     description: Name of the Rollout.
@@ -195,16 +197,18 @@ waiting:
   type: dict
   returned: always
 warnings:
-  description: What was left as it is because others own it, and what to look at after a conversion.
+  description: What was left as it is because others own it, who may put back what the task wrote (see O(gitops)), and
+    what to look at after a conversion.
   type: list
   elements: str
   returned: when there is something to say
 """
 
-from ansible_collections.progressive.delivery.plugins.module_utils._module import FORWARD, Spec, run_module
+from ansible_collections.progressive.delivery.plugins.module_utils._module import FORWARD, GITOPS, Spec, run_module
 
 ARGUMENT_SPEC: Spec = {
     **FORWARD,
+    **GITOPS,
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "definition": {"type": "dict"},
     "from_deployment": {"type": "str"},

@@ -18,6 +18,7 @@ description:
   - Without O(online) it needs no cluster and no client library, and only PyYAML, on the host where it runs.
   - A Service, Ingress, VirtualService, DestinationRule, template or Deployment that is referred to and not there is
     only reported where others of its kind and namespace are there. An object without a namespace may be in any.
+  - Checks manifests as they are applied, so render those of Helm, Kustomize or Jinja first and give what comes out.
   - Changes nothing.
 author:
   - Contributors to the progressive.delivery collection (@progressive-delivery)
@@ -51,6 +52,7 @@ options:
       - Whether to ask the apiserver as well, by a dry run of the creation of each object of Argo Rollouts with strict
         validation of its fields. What it refuses is reported by the rule V(schema).
       - It needs the right to create these objects. Nothing is created. The connection's options are for this only.
+      - An apiserver that is busy or away is asked again, for half a minute in all and a second more for each object.
     type: bool
     default: false
   namespace:
@@ -143,7 +145,9 @@ reason:
   returned: always
   sample: findings
 msg:
-  description: The number of findings, and the first error or else the first finding, with its file and line.
+  description:
+    - The number of findings, and the first error or else the first finding, with its file and line.
+    - It says so when no object of Argo Rollouts is among what was checked.
   type: str
   returned: always
   sample: >-

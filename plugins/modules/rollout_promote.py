@@ -37,6 +37,8 @@ options:
     description:
       - Act only at this step, counted from 0. Waits while the rollout is before it, does nothing when it is past it.
       - Naming a timed pause ends that pause early.
+      - Fails with the reason V(no_steps) where there are none, and with V(unexpected_step) where the rollout waits at
+        an earlier gate.
     type: int
   expected_revision:
     description: Refuse to act on another revision (reason V(unexpected_revision)).

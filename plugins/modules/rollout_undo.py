@@ -27,7 +27,9 @@ extends_documentation_fragment:
   - progressive.delivery.delivery.gitops
 options:
   to_revision:
-    description: The revision to go back to. The stable one by default.
+    description:
+      - The revision to go back to. The stable one by default.
+      - One that is not in the history fails the task with the reason V(no_revision).
     type: int
   wait_until:
     description:

@@ -15,7 +15,7 @@ import shutil
 import ssl
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import chdir, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -64,16 +64,16 @@ class Direct(Local):
         result: Result = super().run(tmp, variables)
         with self._arguments() as arguments:
             if self._is_direct(variables):
-                with self._environment():
+                # Without a library the module is asked: another Python may have it, or it tells what is missing.
+                # A path is as seen from the folder of the playbook, where Ansible starts modules.
+                with suppress(ImportError), self._environment(), chdir(self._loader.get_basedir()):
                     return result | self._run_here(arguments, variables)
             return result | self._execute_module(
                 module_args=arguments, task_vars=variables, wrap_async=bool(self._task.async_val)
             )
 
     def _is_direct(self, variables: Variables) -> bool:
-        """Without the libraries the module is asked: another Python may have them, or it tells what is missing."""
-        able = frame.IMPORT_ERROR is None and frame.ENGINE_ERROR is None
-        return able and self._is_here() and not self._task.async_val and self._is_this_python(variables)
+        return self._is_here() and not self._task.async_val and self._is_this_python(variables)
 
     def _is_this_python(self, variables: Variables) -> bool:
         """Whether the task asks for no other Python. One that was to be discovered may as well be this one."""

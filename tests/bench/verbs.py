@@ -19,6 +19,8 @@ from tests.integration.kit import Stage, canary
 from tests.integration.support import COLLECTION, Lab
 
 ROUNDS = 15
+# A loop runs in one worker, and goes over this many Rollouts.
+LOOPS, ITEMS = 3, 10
 CALLBACKS = Path(__file__).resolve().parent / "callbacks"
 
 Task = dict[str, Any]
@@ -29,20 +31,23 @@ def act_without_wait(lab: Lab) -> dict[str, float]:
 
     Each act and each command sets another image. `above_debug` is what our act costs beside an empty task.
     """
-    with _shop(lab) as stage, tempfile.TemporaryDirectory() as folder:
-        playbook, record = Path(folder, "play.json"), Path(folder, "durations.jsonl")
-        play = {"hosts": "localhost", "gather_facts": False, "tasks": [*_tasks(stage, 0), *_rounds(stage)]}
-        playbook.write_text(json.dumps([play]))
-        environment = {"ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS), "ANSIBLE_CALLBACKS_ENABLED": "durations"}
-        subprocess.run(
-            ["ansible-playbook", str(playbook)],
-            env={**os.environ, **environment, "DURATIONS": str(record)},
-            stdout=subprocess.DEVNULL, timeout=300, check=True,
-        )  # fmt: skip
-        durations = [json.loads(line) for line in record.read_text().splitlines()]
-    found = {name: [item["seconds"] * 1000 for item in durations if item["task"] == name] for name in _NAMES}
-    assert all(len(values) == ROUNDS for values in found.values()), found
-    assert all(item["changed"] for item in durations if item["task"] in ("act", "command")), durations
+    with _shops(lab, 1) as stage:
+        rounds = [_tasks(stage, number, "shop-0") for number in range(ROUNDS + 1)]
+        return _compared(_run(rounds))
+
+
+def act_in_a_loop(lab: Lab) -> dict[str, float]:
+    """The same, an item of a loop over several Rollouts: what a release of many services pays for each."""
+    with _shops(lab, ITEMS) as stage:
+        names = [f"shop-{item}" for item in range(ITEMS)]
+        rounds = [
+            {name: {**task, "loop": names} for name, task in _tasks(stage, number, "{{ item }}").items()}
+            for number in range(LOOPS + 1)
+        ]
+        return _compared({name: [value / ITEMS for value in values] for name, values in _run(rounds).items()})
+
+
+def _compared(found: dict[str, list[float]]) -> dict[str, float]:
     medians = {name: round(statistics.median(values), 1) for name, values in found.items()}
     return {
         **medians,
@@ -52,36 +57,49 @@ def act_without_wait(lab: Lab) -> dict[str, float]:
     }
 
 
-_NAMES = ("debug", "act", "command", "k8s_info")
+def _run(rounds: list[dict[str, Task]]) -> dict[str, list[float]]:
+    """Milliseconds of each task, by name. The first round is not counted: it loads the collections."""
+    with tempfile.TemporaryDirectory() as folder:
+        playbook, record = Path(folder, "play.json"), Path(folder, "durations.jsonl")
+        tasks = [{"name": name, **task} for tasks in rounds for name, task in tasks.items()]
+        playbook.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
+        environment = {"ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS), "ANSIBLE_CALLBACKS_ENABLED": "durations"}
+        subprocess.run(
+            ["ansible-playbook", str(playbook)],
+            env={**os.environ, **environment, "DURATIONS": str(record)},
+            stdout=subprocess.DEVNULL, timeout=300, check=True,
+        )  # fmt: skip
+        durations = [json.loads(line) for line in record.read_text().splitlines()]
+    assert len(durations) == len(tasks), durations
+    assert all(item["changed"] for item in durations if item["task"] in ("act", "command")), durations
+    counted = durations[len(rounds[0]) :]
+    return {name: [item["seconds"] * 1000 for item in counted if item["task"] == name] for name in rounds[0]}
 
 
-def _rounds(stage: Stage) -> Iterator[Task]:
-    for number in range(1, ROUNDS + 1):
-        for name, task in zip(_NAMES, _tasks(stage, number), strict=True):
-            yield {"name": name, **task}
-
-
-def _tasks(stage: Stage, number: int) -> tuple[Task, ...]:
-    """Those of one round. Round 0 has no names and is not counted: it loads the collections."""
+def _tasks(stage: Stage, number: int, rollout: str) -> dict[str, Task]:
+    """Those of one round."""
     kubeconfig, tools = str(stage.lab.kubeconfig), stage.lab.record["bin"]
-    where = {"kubeconfig": kubeconfig, "namespace": stage.namespace, "name": "shop"}
-    command = [tools["kubectl-argo-rollouts"], "set", "image", "shop", f"app=shop:{number}.2"]
+    where = {"kubeconfig": kubeconfig, "namespace": stage.namespace, "name": rollout}
+    command = [tools["kubectl-argo-rollouts"], "set", "image", rollout, f"app=shop:{number}.2"]
     there = [f"--kubeconfig={kubeconfig}", f"--namespace={stage.namespace}"]
-    return (
-        {"ansible.builtin.debug": {"msg": "nothing"}},
-        {f"{COLLECTION}.rollout_set_image": {**where, "images": {"app": f"shop:{number}.1"}, "wait": False}},
-        {"ansible.builtin.command": {"argv": [*command, *there]}},
-        {"kubernetes.core.k8s_info": {**where, "api_version": "argoproj.io/v1alpha1", "kind": "Rollout"}},
-    )
+    return {
+        "debug": {"ansible.builtin.debug": {"msg": "nothing"}},
+        "act": {f"{COLLECTION}.rollout_set_image": {**where, "images": {"app": f"shop:{number}.1"}, "wait": False}},
+        "command": {"ansible.builtin.command": {"argv": [*command, *there]}},
+        "k8s_info": {"kubernetes.core.k8s_info": {**where, "api_version": "argoproj.io/v1alpha1", "kind": "Rollout"}},
+    }
 
 
 @contextmanager
-def _shop(lab: Lab) -> Iterator[Stage]:
-    """A Rollout without pods, so that nothing but the tasks needs the processor."""
-    stage = Stage(lab, f"bench-{os.getpid()}")
+def _shops(lab: Lab, count: int) -> Iterator[Stage]:
+    """Rollouts without pods, so that nothing but the tasks needs the processor."""
+    stage = Stage(lab, f"bench-{os.getpid()}-{count}")
     stage.kubectl("create", "namespace", stage.namespace)
     try:
-        stage.deploy(canary(steps=[], replicas=0))
+        for number in range(count):
+            rollout = canary(steps=[], replicas=0)
+            rollout["metadata"]["name"] = f"shop-{number}"
+            stage.deploy(rollout)
         yield stage
     finally:
         stage.kubectl("delete", "namespace", stage.namespace)

@@ -54,19 +54,21 @@ class Request:
         return "watch" in self.query
 
     @property
+    def is_dry_run(self) -> bool:
+        return "dryRun" in self.query or b'"dryRun"' in self.body
+
+    @property
     def is_write(self) -> bool:
-        return self.method != "GET"
+        return self.method != "GET" and not self.is_dry_run
 
     @property
     def is_read(self) -> bool:
-        return not self.is_write and not self.is_watch
+        return self.method == "GET" and not self.is_watch
 
     @property
     def has_written(self) -> bool:
         """Whether the apiserver carried a write out, whatever the client learned of it."""
-        return (
-            self.is_write and 200 <= self.status < 300 and "dryRun" not in self.query and b'"dryRun"' not in self.body
-        )
+        return self.is_write and 200 <= self.status < 300
 
     def __str__(self) -> str:
         kind = "WATCH" if self.is_watch else self.method
@@ -167,6 +169,10 @@ def writes(request: Request) -> bool:
     return request.is_write
 
 
+def dry_runs(request: Request) -> bool:
+    return request.is_dry_run
+
+
 def watches(request: Request) -> bool:
     return request.is_watch
 
@@ -185,6 +191,12 @@ def refused(status: int, retry_after: int | None = None) -> Effect:
 def reset(exchange: Exchange) -> None:
     """The connection breaks before the request arrives."""
     exchange.reset()
+
+
+def silent(exchange: Exchange) -> None:
+    """The request is not carried out, and no answer ever comes."""
+    exchange.proxy.over.wait()
+    raise Cut
 
 
 def answer_lost(exchange: Exchange) -> None:

@@ -17,7 +17,10 @@ from tests.integration.support import PlaybookRun, play, run_playbook
 
 PLAYBOOK = [
     play(
-        module_defaults={"group/progressive.delivery.delivery": {"kubeconfig": "{{ kubeconfig }}"}},
+        module_defaults={
+            "group/progressive.delivery.delivery": {"kubeconfig": "{{ kubeconfig }}"},
+            "progressive.delivery.rollout_set_image": {"gitops": "{{ release_gitops | default('warn') }}"},
+        },
         tasks=[
             {
                 "name": "Know where Prometheus is and what must be alive",

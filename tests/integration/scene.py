@@ -21,7 +21,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils._engine.task 
 from ansible_collections.progressive.delivery.plugins.module_utils._lab import identities
 from ansible_collections.progressive.delivery.plugins.module_utils._lab.lab import Lab as LabRecord
 
-from tests.integration.kit import Object, Result, Stage, arguments, canary
+from tests.integration.kit import Object, Result, Stage, argument_spec, arguments, canary
 from tests.integration.support import Lab
 
 TOKEN = "s3cr3t-t0ken-that-nobody-may-see"
@@ -96,7 +96,7 @@ class Scene:
     def options(self, module: str, given: Mapping[str, Any]) -> Object:
         """The options of a task, which works on `shop` as the administrator unless they say otherwise."""
         options: Object = {"namespace": self.stage.namespace, **given}
-        if module not in ("rollout_info", "analysis_wait"):
+        if argument_spec(module).get("name", {}).get("required"):
             options.setdefault("name", "shop")
         if not {"host", "kubeconfig"} & set(options):
             options["kubeconfig"] = str(self.stage.lab.kubeconfig)
@@ -177,7 +177,7 @@ def _account(name: str, namespace: str) -> tuple[Object, Object, Object]:
 
 @contextmanager
 def _server(status: int, content_type: str, body: str) -> Iterator[str]:
-    """The address of a server that answers every GET like this."""
+    """The address of a server that answers every request like this."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -186,6 +186,12 @@ def _server(status: int, content_type: str, body: str) -> Iterator[str]:
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body.encode())
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.do_GET()
+
+        do_PATCH = do_POST  # noqa: N815 (as the base class wants it)
 
         def log_message(self, format: str, *args: object) -> None:
             """Quiet."""

@@ -59,7 +59,7 @@ def _without(reason: str, present: object) -> str:
     return "" if present else reason
 
 
-ALL = ("read", "plan", "refusal")
+ALL = ("read", "plan", "refusal", "query")
 NO_KUBECONFIG = {"kubeconfig": None}
 
 
@@ -68,8 +68,10 @@ def _python(path: str) -> Task:
 
 
 CELLS: dict[str, Cell] = {
-    "local connection": Cell(DIRECT, operations=ALL),
-    "connection of another kind": Cell(MODULE, {"vars": {"ansible_connection": "elsewhere"}}, operations=ALL),
+    "local connection": Cell(DIRECT, operations=(*ALL, "declare")),
+    "connection of another kind": Cell(
+        MODULE, {"vars": {"ansible_connection": "elsewhere"}}, operations=(*ALL, "declare")
+    ),
     "become": Cell(
         MODULE,
         {"become": True, "become_method": "ansible.builtin.su"},
@@ -82,6 +84,9 @@ CELLS: dict[str, Cell] = {
     "interpreter to be discovered": Cell(DIRECT, _python("auto_silent"), twin=False),
     "another interpreter": Cell(MODULE, _python("{{ wrapper }}"), operations=ALL),
     "environment": Cell(DIRECT, {"environment": {"K8S_AUTH_KUBECONFIG": "{{ kubeconfig }}"}}, NO_KUBECONFIG),
+    "environment with PROMETHEUS_ADDRESS": Cell(
+        DIRECT, {"environment": {"PROMETHEUS_ADDRESS": "{{ prometheus }}"}}, {"address": None}, ("query",)
+    ),
     "environment with KUBECONFIG": Cell(DIRECT, {"environment": {"KUBECONFIG": "{{ kubeconfig }}"}}, NO_KUBECONFIG),
     "environment with HOME": Cell(DIRECT, {"environment": {"HOME": "{{ home }}"}}, NO_KUBECONFIG),
     "environment with HOME, path in it": Cell(
@@ -107,6 +112,11 @@ CELLS: dict[str, Cell] = {
             "client_key": "{{ files }}/me.key",
         },
     ),
+    "host, and certificates beside the playbook": Cell(
+        DIRECT,
+        {},
+        {**NO_KUBECONFIG, "host": "{{ host }}", "ca_cert": "ca.crt", "client_cert": "me.crt", "client_key": "me.key"},
+    ),
     "inside a cluster": Cell(
         DIRECT,
         {"environment": "{{ pod_environment }}"},
@@ -118,6 +128,15 @@ CELLS: dict[str, Cell] = {
     "delegate_to a local host": Cell(DIRECT, {"delegate_to": "near"}),
     "delegate_to a remote host": Cell(MODULE, {"delegate_to": "far"}),
     "loop": Cell(DIRECT, {"loop": ["shop", "absent"]}, {"name": "{{ item }}"}),
+    "until": Cell(DIRECT, {"until": "RESULT.attempts == 2", "retries": 5, "delay": 0}),
+    "until, never true": Cell(
+        DIRECT, {"until": "RESULT is succeeded", "retries": 1, "delay": 0}, operations=("refusal",)
+    ),
+    "changed_when and failed_when": Cell(
+        DIRECT,
+        {"changed_when": "RESULT.reason == 'invalid_request'", "failed_when": "RESULT.rollout is defined"},
+        operations=("refusal",),
+    ),
     "timeout": Cell(DIRECT, {"timeout": 100}, twin=False),
     "run_once": Cell(DIRECT, {"run_once": True}, twin=False),
     "module_defaults": Cell(
@@ -129,6 +148,8 @@ CELLS: dict[str, Cell] = {
 }
 AVAILABLE = {name: cell for name, cell in CELLS.items() if not cell.missing}
 
+CONDITIONS = ("until", "changed_when", "failed_when")
+
 # The same task once more, as an ordinary module.
 FORCED = _python("{{ wrapper }}")
 FORCED_NAME = "forced: "
@@ -136,10 +157,17 @@ FORCED_NAME = "forced: "
 
 def _task(operation: str, arguments: Mapping[str, Any]) -> Task:
     """What is done: it can be done any number of times with the same result."""
-    common = {"kubeconfig": "{{ kubeconfig }}", "namespace": "{{ where }}", **arguments}
-    common = {key: value for key, value in common.items() if value is not None}
+    place = {"address": "{{ prometheus }}"} if operation == "query" else {"kubeconfig": "{{ kubeconfig }}"}
+    common = {key: value for key, value in {**place, **arguments}.items() if value is not None}
+    if operation == "query":  # with a warning of the server
+        asked = {"query": "quantile(2, vector(1))", "allow_nan": True, "headers": {"X-Token": "top-secret"}}
+        return {f"{COLLECTION}.prometheus_query": {**common, **asked}}
+    common["namespace"] = "{{ where }}"
     if operation == "read":
         return {f"{COLLECTION}.rollout_info": common}
+    if operation == "declare":
+        declared = {"name": "shop", "definition": canary(), "labels": {"team": "shop"}}
+        return {f"{COLLECTION}.rollout": {**common, **declared}, "check_mode": True, "diff": True}
     wish = {"app": "shop:2.0.0"} if operation == "plan" else {"web": "shop:2.0.0"}
     return {
         f"{COLLECTION}.rollout_set_image": {**common, "name": "shop", "images": wish, "api_key": "top-secret"},
@@ -157,8 +185,14 @@ def _tasks() -> Iterator[Task]:
                 if prefix and not (cell.way == DIRECT and cell.twin):
                     continue
                 task = {**_task(operation, cell.arguments), **cell.keywords, **(FORCED if prefix else {})}
-                yield {"name": f"{prefix}{name}, {operation}", **task, "register": f"result_{number}"}
+                yield {"name": f"{prefix}{name}, {operation}", **_registered(task, f"result_{number}")}
                 number += 1
+
+
+def _registered(task: Task, variable: str) -> Task:
+    """Its conditions are about RESULT."""
+    conditions = {key: task[key].replace("RESULT", variable) for key in CONDITIONS if key in task}
+    return {**task, **conditions, "register": variable}
 
 
 @dataclass(frozen=True)
@@ -218,6 +252,7 @@ class Ground:
             "wrapper": str(self.folder / "python"),
             "home": str(self.folder / "home"),
             "host": self.cluster["server"],
+            "prometheus": self.stage.lab.record["addresses"]["prometheus"],
             "pod_environment": {
                 "KUBERNETES_SERVICE_HOST": address.hostname,
                 "KUBERNETES_SERVICE_PORT": str(address.port),
@@ -351,6 +386,20 @@ def test_the_operations_do_what_they_are_meant_to(report: Report) -> None:
     assert "shop:2.0.0" in json.dumps(plan["diff"])
     refusal = report.results["local connection, refusal"]
     assert (refusal["changed"], refusal["failed"], refusal["reason"]) == (False, True, "invalid_request")
+    declared = report.results["local connection, declare"]
+    assert (declared["changed"], declared["reason"]) == (True, "written")
+    assert declared["diff"]["after"] == {"metadata": {"labels": {"team": "shop"}}}
+    query = report.results["local connection, query"]
+    assert (query["reason"], query["attempts"], len(query["warnings"])) == ("ok", 1, 1)
+
+
+def test_each_attempt_at_a_task_is_one_of_its_way(report: Report) -> None:
+    again = report.results["until, read"]
+    assert (again["attempts"], again["failed"], len(again["rollouts"])) == (2, False, 1)
+    given_up = report.results["until, never true, refusal"]
+    assert (given_up["attempts"], given_up["failed"], given_up["reason"]) == (1, True, "invalid_request")
+    for task in ("until, read", "until, never true, refusal"):
+        assert report.output[task].count("FAILED - RETRYING") == 1
 
 
 def test_secrets_are_shown_in_neither_way(report: Report) -> None:
@@ -417,13 +466,15 @@ def test_the_timeout_of_a_task_ends_a_wait(ground: Ground, stage: Stage) -> None
     assert "failed is True" in done.output
 
 
-def test_a_python_without_the_libraries_says_what_is_missing(ground: Ground) -> None:
+def test_a_python_without_the_libraries_says_what_is_missing_where_it_is_needed(ground: Ground) -> None:
     bare = ground.folder / "bare"
     venv.create(bare, with_pip=False)
-    task = {**_task("read", {}), **_python(str(bare / "bin" / "python"))}
-    done = ground.run([task])
-    assert done.returncode != 0
-    assert "Failed to import the required Python library (kubernetes and urllib3)" in " ".join(done.output.split())
+    tasks = [_task("read", {}), {f"{COLLECTION}.rollout_lint": {"objects": [canary()]}}]
+    python = _python(str(bare / "bin" / "python"))
+    done = ground.run([{**task, **python, "ignore_errors": True} for task in [*tasks, _task("query", {})]])
+    words = "Failed to import the required Python library (kubernetes and urllib3)"
+    assert " ".join(done.output.split()).count(f"changed: false msg: {words}") == 2, done.output
+    assert done.succeeded().output.count("...ignoring") == 2, "a query needs neither"
 
 
 def test_unknown_options_are_refused_in_the_same_words(ground: Ground) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.kit import Object, Result
+from tests.integration.kit import Object, Result, canary, template
 from tests.integration.scene import TOKEN, Scene, set_scene
 from tests.integration.support import Lab, run_module, run_playbook
 
@@ -61,6 +61,17 @@ def bad_timeout(module: str, timeout: str) -> Wrong:
 def bad_name(module: str, option: str, name: str) -> Wrong:
     return bad(module, {option: name}, f"{option}: {name!r}", "lower-case letters")
 
+
+def bad_definition(definition: Object, *says: str) -> Wrong:
+    return bad("rollout", {"definition": definition}, f"definition.{says[0]}", *says[1:])
+
+
+METRIC: Object = {"name": "value", "provider": {"web": {"url": "{{args.host}}"}}}
+# An Experiment with the stable version of a Rollout.
+STABLE: Object = {"templates": [{"name": "old", "specRef": "stable"}]}
+ARM: Object = {
+    "templates": [{"name": "new", "selector": {"matchLabels": {"app": "shop"}}, "template": template("shop:2.0.0")}]
+}
 
 VALUES: Mapping[str, Wrong] = {
     "no images": bad("rollout_set_image", {"images": {}}, "images is missing", "container: image"),
@@ -102,6 +113,56 @@ VALUES: Mapping[str, Wrong] = {
     "title as a name": bad_name("rollout_abort", "name", "Shop Front"),
     "path as a name": bad_name("rollout_wait", "name", "../shop"),
     "no namespace": bad_name("rollout_retry", "namespace", ""),
+    "pause, time in words": bad_timeout("rollout_pause", "later"),
+    "restart, word": bad(
+        "rollout_restart", {"not_before": "yesterday"}, "not_before: 'yesterday'", "2026-01-31T12:00:00Z"
+    ),
+    "restart, no zone": bad("rollout_restart", {"not_before": "2026-01-31T12:00:00"}, "with its zone"),
+    "nothing to declare": bad("rollout", {}, "definition is missing", "from_deployment with strategy"),
+    "declaration, other name": bad_definition(
+        {**canary(), "metadata": {"name": "shoop"}}, "metadata.name: 'shoop'", "shop"
+    ),
+    "declaration, other kind": bad_definition({**canary(), "kind": "Deployment"}, "kind: 'Deployment'", "Rollout"),
+    "declaration, mistyped": bad_definition({**canary(), "sepc": {}}, "sepc", "no such field"),
+    "declaration, no strategy": bad_definition({"replicas": 1}, "spec.strategy is missing", "canary and blueGreen"),
+    "declaration, type": bad(
+        "rollout",
+        {"definition": canary(steps=[{"setWeight": "a lot"}])},
+        "refused to patch Rollout",
+        "/shop: spec.strategy.canary.steps[0].setWeight: expected numeric",
+    ),
+    "deployment, title": bad_name("rollout", "from_deployment", "Shop Front"),
+    "deployment, no strategy": bad(
+        "rollout", {"from_deployment": "shop"}, "strategy is missing", "canary and blueGreen"
+    ),
+    "run of nothing": bad("analysis_run", {}, "templates is missing", "give metrics"),
+    "run without a value": bad("analysis_run", {"metrics": [METRIC]}, "args.host is missing", "give it in args"),
+    "run, mistyped value": bad(
+        "analysis_run", {"metrics": [METRIC], "args": {"hots": "b"}}, "args.hots: 'b'", "the templates take host"
+    ),
+    "run, retention": bad(
+        "analysis_run", {"measurement_retention": {"a": "all"}}, "measurement_retention.a: 'all'", "whole number"
+    ),
+    "run, mistyped field": bad(
+        "analysis_run",
+        {"metrics": [{"nome": "a"}]},
+        "refused to create AnalysisRun",
+        'unknown field "spec.metrics[0].nome"',
+    ),
+    "experiment of nothing": bad("experiment", {}, "definition is missing", "needs its spec"),
+    "experiment without pods": bad("experiment", {"definition": {"duration": "5m"}}, "definition.templates is missing"),
+    "experiment, whose version": bad("experiment", {"definition": STABLE}, "rollout is missing", "specRef"),
+    "experiment, other kind": bad("experiment", {"definition": canary()}, "definition.kind: 'Rollout'", "Experiment"),
+    "experiment, type": bad(
+        "experiment", {"definition": {"templates": "a"}}, "refused to create Experiment", "spec.templates in body"
+    ),
+    "traffic, path as a name": bad_name("traffic_info", "name", "../shop"),
+    "tree, title as a name": bad_name("rollout_info", "name", "Shop Front"),
+    "lint, no file": bad("rollout_lint", {"files": ["/nowhere/deploy"]}, "files: '/nowhere/deploy'", "no such file"),
+    "lint, no objects": bad("rollout_lint", {"objects": []}, "files is missing", "files or objects"),
+    "lint, no rule": bad(
+        "rollout_lint", {"objects": [canary()], "ignore": ["set-wieght"]}, "ignore: 'set-wieght'", "is set-weight"
+    ),
     "name and selector": bad("rollout_info", {"name": "shop", "label_selectors": ["a=b"]}, "name: 'shop'", "leave it"),
     "selector": bad("rollout_info", {"label_selectors": ["app in (("]}, "label_selectors", "'app in (('", "unable to"),
 }
@@ -114,9 +175,15 @@ def missing(module: str, given: Object, *says: str) -> Wrong:
     return Wrong(module, given, "not_found", ("there is no ", "check the name, the namespace and the context", *says))
 
 
-def no_api(module: str) -> Wrong:
-    says = ("does not serve argoproj.io/v1alpha1 rollouts", "install", "progressive.delivery.argo_rollouts")
-    return Wrong(module, lambda scene: scene.page("without_crds"), "not_installed", says)
+def no_api(module: str, resource: str = "rollouts", **given: object) -> Wrong:
+    says = (f"does not serve argoproj.io/v1alpha1 {resource}", "install", "progressive.delivery.argo_rollouts")
+    return Wrong(module, lambda scene: {**given, **scene.page("without_crds")}, "not_installed", says)
+
+
+def no_namespace(module: str, kind: str, definition: Object) -> Wrong:
+    """Reading there finds nothing, so it is the write that tells."""
+    options = {"namespace": "prodd", "definition": definition}
+    return Wrong(module, options, "not_found", (f"no namespace prodd for {kind} prodd/shop", "create it, or check"))
 
 
 MISSING: Mapping[str, Wrong] = {
@@ -128,10 +195,47 @@ MISSING: Mapping[str, Wrong] = {
     "rollout, wait": missing("rollout_wait", {"name": "shoop"}, "Rollout", "/shoop"),
     "rollout, analysis": missing("analysis_wait", {"rollout": "shoop"}, "Rollout", "/shoop"),
     "run": missing("analysis_wait", {"analysis_run": "shop-1"}, "AnalysisRun", "/shop-1"),
+    "rollout, pause": missing("rollout_pause", {"name": "shoop"}, "Rollout", "/shoop"),
+    "rollout, resume": missing("rollout_pause", {"name": "shoop", "state": "resumed"}, "Rollout", "/shoop"),
+    "rollout, restart": missing("rollout_restart", {"name": "shoop", "token": "a"}, "Rollout", "/shoop"),
+    "rollout, traffic": missing("traffic_info", {"name": "shoop"}, "Rollout", "/shoop"),
+    "rollout, experiment": missing("experiment", {"definition": STABLE, "rollout": "shoop"}, "Rollout", "/shoop"),
+    "version": Wrong(
+        "experiment",
+        {"definition": STABLE, "rollout": "shop"},
+        "not_found",
+        ("/shop has no ReplicaSet of its stable version", "deploy it first"),
+    ),
+    "deployment": Wrong(
+        "rollout",
+        {"name": "other", "from_deployment": "shop", "strategy": {"canary": {}}},
+        "not_found",
+        ("/other: from_deployment: there is no Deployment", "/shop", "check the name and the namespace"),
+    ),
+    "template": Wrong(
+        "analysis_run", {"templates": [{"name": "valeu"}]}, "not_found", ("no AnalysisTemplate valeu in namespace",)
+    ),
+    "template of the cluster": Wrong(
+        "analysis_run",
+        {"templates": [{"name": "valeu", "cluster_scope": True}]},
+        "not_found",
+        ("no ClusterAnalysisTemplate valeu, which the option templates names", "cluster_scope"),
+    ),
+    "run to end": Wrong("analysis_run", {"state": "terminated"}, "not_found", ("no AnalysisRun", "/shop to terminate")),
+    "experiment to end": Wrong(
+        "experiment", {"state": "terminated"}, "not_found", ("no Experiment", "/shop to terminate")
+    ),
+    "namespace, declaration": no_namespace("rollout", "Rollout", canary()["spec"]),
+    "namespace, experiment": no_namespace("experiment", "Experiment", ARM),
     "namespace": missing("rollout_promote", {"namespace": "prodd"}, "Rollout prodd/shop"),
     "analysis": Wrong("analysis_wait", {"rollout": "shop"}, "no_analysis", ("shop declares no step analysis", "kind")),
     "CRDs, promote": no_api("rollout_promote"),
     "CRDs, info": no_api("rollout_info"),
+    "CRDs, tree": no_api("rollout_info", tree=True),
+    "CRDs, declaration": no_api("rollout", definition=canary()),
+    "CRDs, run": no_api("analysis_run", "analysistemplates", templates=[{"name": "value"}]),
+    "CRDs, experiment": no_api("experiment", "experiments", definition=ARM),
+    "CRDs, lint": no_api("rollout_lint", objects=[canary()], online=True),
 }
 
 
@@ -288,7 +392,7 @@ CREDENTIALS: Mapping[str, Wrong] = {
 
 def denied(module: str, account: str, right: str, resource: str, **options: object) -> Wrong:
     """`account` lacks one right."""
-    group = "apps" if resource == "replicasets" else "argoproj.io"
+    group = "apps" if resource in ("replicasets", "deployments") else "argoproj.io"
     where = "in namespace" if options.get("namespace") is None else "in all namespaces"
     text = f":{account} may not {right} {resource} {where}"
     return Wrong(
@@ -308,6 +412,24 @@ RIGHTS: Mapping[str, Wrong] = {
     "abort without the status": denied("rollout_abort", "editor", "patch", "rollouts/status"),
     "set image by looking": denied("rollout_set_image", "viewer", "patch", "rollouts", images={"app": "shop:3"}),
     "undo without history": denied("rollout_undo", "editor", "list", "replicasets"),
+    "pause by looking": denied("rollout_pause", "viewer", "patch", "rollouts"),
+    "restart by looking": denied("rollout_restart", "viewer", "patch", "rollouts", token="a"),
+    "declare by looking": denied("rollout", "viewer", "patch", "rollouts", definition=canary("shop:2.0.0")),
+    "declare a deployment": denied(
+        "rollout", "viewer", "get", "deployments", from_deployment="shop", strategy={"canary": {}}
+    ),
+    "remove as an editor": denied("rollout", "editor", "delete", "rollouts", state="absent"),
+    "run without templates": denied(
+        "analysis_run", "viewer", "get", "analysistemplates", templates=[{"name": "value"}]
+    ),
+    "run without runs": denied("analysis_run", "viewer", "get", "analysisruns", state="terminated"),
+    "experiment without experiments": denied("experiment", "viewer", "get", "experiments", definition=ARM),
+    "experiment without versions": denied(
+        "experiment", "viewer", "list", "replicasets", definition=STABLE, rollout="shop"
+    ),
+    "traffic as a stranger": denied("traffic_info", "stranger", "get", "rollouts"),
+    "tree without pods": denied("rollout_info", "viewer", "list", "replicasets", tree=True, name="shop"),
+    "lint without creating": denied("rollout_lint", "viewer", "create", "rollouts", objects=[canary()], online=True),
     "analysis without runs": denied("analysis_wait", "editor", "get", "analysisruns", analysis_run="shop-1"),
 }
 NOT_WATCHING = denied("rollout_wait", "blind", "watch", "rollouts")

@@ -18,12 +18,13 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.connect import connect
+from ansible_collections.progressive.delivery.plugins.module_utils._cluster.errors import NotFound
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.resources import ANALYSIS_RUN
 from ansible_collections.progressive.delivery.plugins.module_utils._engine.clock import SystemClock
 from ansible_collections.progressive.delivery.plugins.module_utils._engine.task import run_task
@@ -43,7 +44,7 @@ from tests.integration.kit import (
     referring,
     template,
 )
-from tests.integration.proxy import Fault, Proxy, every, reads, refused, watches, writes
+from tests.integration.proxy import Fault, Proxy, dry_runs, every, reads, refused, watches, writes
 from tests.integration.support import Lab
 
 LONG = bool(os.environ.get("PROGRESSIVE_TEST_LONG"))
@@ -86,15 +87,31 @@ class Weather:
     def hits_writes(self) -> bool:
         return any(fault.hits is writes for fault in self.faults)
 
+    @property
+    def in_check_mode(self) -> Weather:
+        """The same for a task that writes only for show."""
+        hits = {writes: dry_runs}
+        return replace(
+            self, faults=tuple(replace(fault, hits=hits.get(fault.hits, fault.hits)) for fault in self.faults)
+        )
+
 
 def weather(*faults: Fault, skew: float = 0.0) -> Weather:
     return Weather(faults, skew)
 
 
 BUSY = refused(429, retry_after=1)
+DRY = "a dry run goes wrong in every way"
 WEATHER: dict[str, Weather] = {
     "none": weather(),
     "409 to a write": weather(Fault(writes, refused(409), times=2)),
+    DRY: weather(
+        Fault(dry_runs, refused(409)),
+        Fault(dry_runs, refused(503)),
+        Fault(dry_runs, proxy.reset),
+        Fault(dry_runs, proxy.half_answer),
+        Fault(dry_runs, proxy.stalled(STALL)),
+    ),
     "429 to everything": weather(Fault(reads, BUSY), Fault(writes, BUSY), Fault(watches, BUSY)),
     "500 to everything": weather(
         Fault(reads, refused(500), 2), Fault(writes, refused(500), 2), Fault(watches, refused(500), 2)
@@ -195,6 +212,10 @@ def restarted(rollout: Object) -> bool:
     return bool(rollout["spec"]["restartAt"] == rollout["status"]["restartedAt"])
 
 
+def gone(rollout: Object) -> bool:
+    return not rollout
+
+
 def anything(_rollout: Object) -> bool:
     """It is about something else."""
     return True
@@ -229,6 +250,13 @@ def small(rollout: Object) -> Object:
     """One pod, and the steps that the chapters speak of."""
     rollout["spec"] |= {"replicas": 1, "strategy": {"canary": {"steps": STEPS}}}
     return rollout
+
+
+def declared(number: int, **annotations: str) -> Object:
+    """That version of a Rollout, for the module rollout; the pods have these annotations."""
+    spec = small(canary(f"shop:{number}.0.0"))["spec"]
+    spec["template"]["metadata"]["annotations"] = annotations
+    return spec
 
 
 MEASURED_ONCE: Object = {"templates": [{"name": "value"}]}
@@ -294,6 +322,20 @@ STORIES: Mapping[str, Story] = {
         },
         analyses=1,
     ),
+    "declared": Story(
+        lambda name: [],
+        {
+            "create": Chapter("rollout", {"definition": declared(1, old="1"), "wait_until": "healthy"}, healthy("1")),
+            "nothing to do": Chapter("rollout", {"definition": declared(1, old="1")}, healthy("1"), acts=0),
+            "change": Chapter("rollout", {"definition": declared(2), "wait_until": "paused"}, at_step(1, "2")),
+            "undo": Chapter("rollout_undo", {"to_revision": 1, "wait_until": "healthy"}, healthy("3")),
+            # The first write says that what the undo brought back is to be taken away.
+            "change again": Chapter(
+                "rollout", {"definition": declared(2), "wait_until": "paused"}, at_step(1, "4"), acts=2
+            ),
+            "remove": Chapter("rollout", {"state": "absent"}, gone),
+        },
+    ),
     "standalone": Story(
         lambda name: renamed(name, small(canary())),
         {
@@ -327,7 +369,7 @@ class Page:
         told = [f"{entry.get('reason') or entry['phase']}: {entry['message']}" for entry in self.timeline]
         shown = [f"{self.result.get('reason')}: {self.result.get('msg')}", *told, *self.requests]
         again = self.again.get("msg") if self.again else ""
-        return "\n".join([*shown, f"again: {again}", json.dumps(self.rollout["status"])])
+        return "\n".join([*shown, f"again: {again}", json.dumps(self.rollout.get("status"))])
 
     @property
     def timeline(self) -> list[Object]:
@@ -370,37 +412,45 @@ class Narrator:
 
     def _chapter(self, chapter: Chapter) -> Page:
         if LONG:
-            self._proxy.script(*self._weather.faults)
+            self._proxy.script(*self._weather.in_check_mode.faults)
             self._run(chapter, check=True)
             assert not self._proxy.count(lambda request: request.has_written), "check mode wrote something"
         self._proxy.script(*self._weather.faults)
         result = self._run(chapter)
         requests = [str(request) for request in self._proxy.requests]
         written = self._proxy.count(lambda request: request.has_written)
-        rollout = self._stage.get(self._name)
+        rollout = self._there()
         self._proxy.script()
         repeats = chapter.repeats and not result["failed"] and (LONG or self._weather.hits_writes)
         again = self._run(chapter) if repeats else None
         return Page(result, requests, written, rollout, again)
+
+    def _there(self) -> Object:
+        try:
+            return self._stage.get(self._name)
+        except NotFound:
+            return {}
 
     def _run(self, chapter: Chapter, check: bool = False) -> Result:
         subject = "rollout" if chapter.module == "analysis_wait" else "name"
         usual = {"namespace": self._stage.namespace, subject: self._name}
         if "wait_timeout" in argument_spec(chapter.module):
             usual["wait_timeout"] = TIMEOUT
-        known = arguments(chapter.module, {**usual, **chapter.options})
+        known = arguments(chapter.module, {**usual, **renamed(self._name, dict(chapter.options))[0]})
         clock = SkewedClock(self._weather.skew)
         return run_task(chapter.module, known, lambda: self._through, check_mode=check, clock=clock)
 
 
 Plot = tuple[str, str]  # a fault and a story
-# The watch is the same for all strategies; what is written is not, and these are the faults that tempt to act twice.
-ESSENTIAL = ("409 to a write", "reset before a request", "answer to a write lost", "second write lost")
+# What is declared is written in another way than what the verbs do. The watch is the same for all strategies; what is
+# written is not, and these are the faults that tempt to act twice.
+WITH_DRY_RUNS = ("declared", "standalone")
+ESSENTIAL = ("409 to a write", DRY, "reset before a request", "answer to a write lost", "second write lost")
 PLOTS: list[Plot] = [
     (fault, story)
     for fault, each in WEATHER.items()
-    for story in STORIES
-    if story == "canary" or (each.hits_writes if LONG else fault in ESSENTIAL)
+    for story in (WITH_DRY_RUNS if fault == DRY else STORIES)
+    if story in ("canary", "declared") or (each.hits_writes if LONG else fault in (*ESSENTIAL, DRY))
 ]
 
 
@@ -422,7 +472,8 @@ def books(lab: Lab) -> Iterator[Mapping[Plot, Future[Book]]]:
 
 
 def _write(stage: Stage, name: str, fault: str, story: str) -> Book:
-    stage.ok("rollout_wait", name=name, until="healthy")
+    if STORIES[story].objects(name):
+        stage.ok("rollout_wait", name=name, until="healthy")
     with Proxy(stage.lab.kubeconfig).running() as proxy:
         return Narrator(stage, name, proxy, WEATHER[fault]).tell(STORIES[story])
 

@@ -97,6 +97,22 @@ def test_a_deployment_that_holds_the_template_has_a_manager_of_its_own(stage: St
     assert "put back to shop:1.0.0 by argocd-controller" in result["msg"]
 
 
+def test_a_declaration_heeds_a_mark_where_no_field_is_held(stage: Stage) -> None:
+    """A client-side apply of Argo CD under another name: no conflict tells of it."""
+    declared = tracked(stage, canary(steps=GATED_STEPS[:2]))
+    stage.ok("rollout", definition=declared, wait_until="healthy")
+    before, newer = stage.get()["spec"], copy.deepcopy(declared)
+    newer["spec"]["template"]["spec"]["containers"][0]["image"] = TWO["app"]
+    for check in (True, False):
+        refused = stage.run("rollout", check=check, definition=newer, gitops="refuse")
+        assert (refused["failed"], refused["changed"], refused["reason"]) == (True, False, "managed")
+        assert "managed by Argo CD (Application web), so spec.template was not written" in refused["msg"]
+    assert stage.get()["spec"] == before
+    assert "may put spec.template back" in stage.ok("rollout", definition=newer)["warnings"][0]
+    again = stage.ok("rollout", definition=newer, gitops="refuse")
+    assert (again["changed"], "warnings" in again) == (False, False)
+
+
 def test_ansible_shows_the_warning_wherever_the_task_runs(stage: Stage, git: Object, tmp_path: Path) -> None:
     where = {"name": "shop", "namespace": stage.namespace, "kubeconfig": str(stage.lab.kubeconfig)}
     warned = {"that": "result.warnings is search('managed by Argo CD .Application web.')"}

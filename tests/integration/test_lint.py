@@ -19,11 +19,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
-from tests.integration.kit import Stage, blue_green, service
-from tests.integration.support import Lab, run_module
-from tests.unit.lint.bundles import SEEDS, Bundle, changed, findings
+from tests.integration.kit import Stage, blue_green, canary, service
+from tests.integration.support import Lab, eventually, run_module
+from tests.unit.lint.bundles import SEEDS, Bundle, Tree, changed, findings, route, virtual_service
 from tests.unit.lint.test_rules import BROKEN, FINE
 
 # The rules that the plugin has, too.
@@ -85,6 +86,53 @@ def test_what_the_plugin_refuses_is_an_error_and_nothing_else_is_one_of_its_rule
 def _is_stricter(path: str) -> bool:
     """A misspelt case of a field, a Service that is only meant by a name with a namespace."""
     return path.endswith(("setweight", "spec.http[0]")) or "querry" in path
+
+
+# -- the controller
+
+
+def with_weighted_experiment(ports: list[Tree]) -> Bundle:
+    """A canary the first step of which is an experiment that gets a tenth of what Istio sends."""
+    variant = {"name": "new", "specRef": "canary", "weight": 10}
+    steps = [{"experiment": {"duration": "5m", "templates": [variant]}}]
+    routing = {"istio": {"virtualService": {"name": "shop"}}}
+    strategy = {"stableService": "stable", "canaryService": "canary", "trafficRouting": routing}
+    rollout = canary(steps=steps, strategy=strategy, replicas=1)
+    rollout["spec"]["template"]["spec"]["containers"][0]["ports"] = ports
+    router = virtual_service(route({"host": "stable"}, {"host": "canary"}))
+    del router["metadata"]["namespace"]
+    return [rollout, service("stable"), service("canary"), router]
+
+
+@pytest.mark.parametrize(
+    ("ports", "findings_of", "ends"),
+    [
+        ([], ["experiment-service"], "a weight for nobody"),
+        ([{"containerPort": 8080}, {"containerPort": 9090}], ["experiment-service"], "Error"),
+        ([{"containerPort": 8080}], [], "a weight for its Service"),
+    ],
+)
+def test_an_experiment_gets_its_weight_by_a_service_that_its_ports_allow(
+    stage: Stage, ports: list[Tree], findings_of: list[str], ends: str
+) -> None:
+    bundle = with_weighted_experiment(ports)
+    assert [finding.rule for finding in findings(bundle)] == findings_of
+
+    rollout, *others = bundle
+    stage.deploy(rollout, *others)
+    stage.ok("rollout_set_image", images={"app": "shop:2.0.0"})
+
+    def seen() -> str:
+        objects = json.loads(stage.kubectl("get", "virtualservices,experiments", "-o", "json"))["items"]
+        spec, phases = objects[0]["spec"], [found.get("status", {}).get("phase") for found in objects[1:]]
+        more = {way["destination"]["host"] for way in spec["http"][0]["route"]} - {"stable", "canary"}
+        if more:
+            return (
+                "a weight for its Service" if all(host.startswith("shop-") for host in more) else "a weight for nobody"
+            )
+        return "Error" if phases == ["Error"] else "nothing yet"
+
+    eventually(lambda: seen() == ends, timeout=60)
 
 
 # -- the installed CRDs

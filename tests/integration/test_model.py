@@ -107,12 +107,7 @@ DEEDS: list[tuple[Callable[[random.Random], Deed], int]] = [
 
 
 def _also(deed: Deed) -> Iterator[str]:
-    """What else this one may say: after a change that nobody has waited for, or before a gate that does not come.
-
-    ``superseded``: the controller may call a new template observed in a status that still names the version before,
-    and a task that begins just then takes the next one for somebody else's. It has done nothing to that one.
-    """
-    yield "superseded"
+    """What else this one may say: after a change that nobody has waited for, or before a gate that does not come."""
     if deed.options.get("wait") is False:
         yield "not_observed"
     if deed.module == "rollout_promote":

@@ -170,10 +170,22 @@ def test_a_second_image_in_the_middle_ends_the_first_wait(stage: Stage) -> None:
     assert (result["failed"], result["changed"], result["reason"]) == (True, True, "superseded")
 
 
+def test_a_promote_right_after_a_change_that_nobody_waited_for_is_about_the_new_version(stage: Stage) -> None:
+    """Between the new ReplicaSet and the status about it the controller calls the old version observed."""
+    stage.deploy(canary())
+    for revision in (2, 3, 4):
+        release(stage, f"shop:{revision}", wait=False)
+        promoted = stage.ok("rollout_promote")
+        assert (promoted["changed"], promoted["revision"]) == (True, revision)
+        assert promoted["rollout"]["step"]["index"] > 1, "the first gate is passed"
+
+
 def test_a_promote_does_not_pass_the_gate_of_a_version_that_came_in_between(stage: Stage) -> None:
     stage.deploy(canary())
     release(stage, "shop:2.0.0-never-ready")
-    waiting = stage.await_timeline(lambda entry: entry.get("step") == 0, "rollout_promote", wait_timeout="60s")
+    waiting = stage.await_timeline(
+        lambda entry: (entry.get("step") or {}).get("index") == 0, "rollout_promote", wait_timeout="60s"
+    )
     release(stage, "shop:3.0.0", wait_until="paused")
     assert waiting.result(timeout=60)["reason"] == "superseded"
     assert stage.get()["status"]["currentStepIndex"] == 1

@@ -223,6 +223,16 @@ def test_what_somebody_has_stopped_stays_so(stage: Stage, release: Release) -> N
     assert stage.get()["status"]["currentStepIndex"] == 1
 
 
+def test_images_that_git_has_are_released_there(stage: Stage, release: Release) -> None:
+    rollout = canary(steps=GATED)
+    rollout["metadata"]["labels"] = {"argocd.argoproj.io/instance": "web"}
+    stage.deploy(rollout)
+    said = release.fails(images=SECOND, gitops="refuse")
+    assert "is managed by Argo CD (Application web), so the image of container app was not written" in said
+    assert "So nothing is released. Release by a change in Git" in said
+    assert images(stage) == FIRST
+
+
 # ---- Wishes that cannot be met
 
 

@@ -90,6 +90,23 @@ def test_a_definition_is_created_changed_and_removed_once(stage: Stage) -> None:
         assert (gone["changed"], gone["failed"], gone["rollout"]) == (False, False, None)
 
 
+def test_what_is_declared_empty_is_taken_away(stage: Stage) -> None:
+    full, empty = spec(), spec(strategy={"canary": {}})
+    for definition, metadata, security, limits in (
+        (full, {"a": "1"}, {"runAsUser": 1}, {"cpu": "1"}),
+        (empty, {}, {}, {}),
+    ):
+        definition["template"]["metadata"]["annotations"] = metadata
+        definition["template"]["spec"]["securityContext"] = security
+        definition["template"]["spec"]["containers"][0]["resources"] = {"limits": limits}
+    stage.ok("rollout", definition=full, wait_until="healthy")
+    acts_once(stage, definition=empty, wait_until="healthy")
+    pods = stage.get()["spec"]["template"]
+    assert not pods["metadata"].get("annotations")
+    assert not pods["spec"].get("securityContext")
+    assert not pods["spec"]["containers"][0].get("resources")
+
+
 def test_what_is_declared_wins_over_verbs_unless_images_are_kept(stage: Stage) -> None:
     declared = spec(strategy={"canary": {}})
     stage.ok("rollout", definition=declared, wait_until="healthy")
@@ -179,8 +196,8 @@ def test_fields_of_others_are_only_taken_over_when_asked(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("definition", "field"),
     [
-        ({"strategy": {"canary": {"stepz": []}}}, ".spec.strategy.canary.stepz"),
-        ({"replicas": "many"}, ".spec.replicas"),
+        ({"strategy": {"canary": {"stepz": []}}}, ": spec.strategy.canary.stepz"),
+        ({"replicas": "many"}, ": spec.replicas"),
     ],
 )
 @pytest.mark.parametrize("check", [True, False])

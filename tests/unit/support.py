@@ -138,6 +138,13 @@ def condition(kind: str, reason: str, message: str, status: str = "True") -> Tre
     return {"status": {"conditions": [{"type": kind, "status": status, "reason": reason, "message": message}]}}
 
 
+def put_right(reason: str = "RolloutPaused", since: float = 1) -> Tree:
+    """The controller has just written a condition; the version in the status may be that of before."""
+    change = condition("Progressing", reason, "Rollout is paused", "Unknown")
+    change["status"]["conditions"][0]["lastUpdateTime"] = ago(since)
+    return change
+
+
 ABORT_MESSAGE = "Rollout aborted update to revision 3"
 ANALYSIS_ABORT_MESSAGE = (
     f"{ABORT_MESSAGE}: Step-based analysis phase error/failed: "

@@ -48,7 +48,7 @@ _DENIED = re.compile(
     r'User "([^"]*)" cannot (\w+) resource "([^"]*)" in API group "([^"]*)"(?: in the namespace "([^"]*)")?'
 )
 # A server-side apply of what the schema does not allow is answered with 500, and would be so for ever.
-_UNTYPED = re.compile(r"failed to create typed patch object \(.*?\): ")
+_UNTYPED = re.compile(r"failed to create typed patch object \(.*?\): \.?")
 _HOLDER = re.compile(r'conflict with "([^"]*)"(?: with subresource "([^"]*)")?')
 
 
@@ -160,6 +160,7 @@ class Cluster:
             "POST",
             resource,
             body["metadata"]["namespace"],
+            called=body["metadata"].get("name", ""),
             query={**_as_writer(dry_run), "fieldValidation": "Strict"},
             body=json.dumps(body).encode(),
             content_type="application/json",
@@ -238,11 +239,13 @@ class Cluster:
         name: str = "",
         subresource: str = "",
         *,
+        called: str = "",
         query: Mapping[str, str] | None = None,
         body: bytes | None = None,
         content_type: str = "",
         timeout: float,
     ) -> Object:
+        """``called`` is the name of an object that its path does not name, for messages."""
         path = resource.path(namespace, name, subresource)
         response = self._send(method, path, query or {}, body, content_type, timeout)
         if response.status < 300:
@@ -250,7 +253,7 @@ class Cluster:
             return self._decode(response.data, response.status, member)
         verb = {"GET": "get" if name else "list", "POST": "create"}.get(method, method.lower())
         target = Resource(resource.api_version, resource.kind, "/".join(filter(None, (resource.plural, subresource))))
-        raise self._error(response.status, response.data, response.headers, verb, target, namespace, name)
+        raise self._error(response.status, response.data, response.headers, verb, target, namespace, name or called)
 
     def _decode(self, data: bytes, status: int, member: str) -> Object:
         """The object or list, which has a member of that name."""
@@ -335,6 +338,9 @@ class Cluster:
                 f"{text}; install Argo Rollouts, for example with the role progressive.delivery.argo_rollouts",
                 404,
             )
+        if details.get("kind") == "namespaces":
+            text = f"there is no namespace {details['name']} for {what}; create it, or check the name of the namespace"
+            return NotFound(f"{text} and the context of the kubeconfig", 404)
         return NotFound(f"there is no {what}; check the name, the namespace and the context of the kubeconfig", 404)
 
     def _strange(self, status: int, text: str) -> Transient:

@@ -120,13 +120,15 @@ def _configuration(spec: Mapping[str, Any]) -> Any:
 def _pool(configuration: Any, context: ssl.SSLContext) -> urllib3.PoolManager:
     """The client's own pool, except that it needs no temporary file any more.
 
-    The context is for the apiserver; a proxy that is spoken to by TLS is trusted by the same authority.
+    The context is for the apiserver and knows its authority; a proxy that is spoken to by TLS is trusted by the same.
     """
     pool: urllib3.PoolManager = RESTClientObject(configuration).pool_manager
     settings = pool.connection_pool_kw
     settings |= {"ssl_context": context, "cert_file": None, "key_file": None}
     authority = configuration.ssl_ca_cert
-    if authority in kube_config._temp_files.values():
+    if not isinstance(pool, urllib3.ProxyManager):
+        settings["ca_certs"] = None
+    elif authority in kube_config._temp_files.values():
         # OpenSSL takes no comment in another script from memory, which it does from a file.
         settings |= {"ca_certs": None, "ca_cert_data": Path(authority).read_bytes().decode("ascii", "ignore")}
     return pool

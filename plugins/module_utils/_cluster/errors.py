@@ -77,8 +77,7 @@ class Expired(ClusterError):
 class Transient(ClusterError):
     """429, 5xx, a refused or broken connection, a timeout: the same request may work later.
 
-    ``retry_after`` is the server's own wish in seconds, if it gave one. A write that ended like this
-    may have been done.
+    ``retry_after`` is the server's own wish in seconds, if it gave one.
     """
 
     reason = "unreachable"
@@ -86,3 +85,8 @@ class Transient(ClusterError):
     def __init__(self, message: str, status: int = 0, retry_after: float | None = None) -> None:
         super().__init__(message, status)
         self.retry_after = retry_after
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether a write that ended like this may have been done: not where the server had no time to look at it."""
+        return self.status != 429

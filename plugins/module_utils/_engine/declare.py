@@ -29,14 +29,15 @@ from .._model.manifest import (
     with_images_of,
 )
 from .._model.observed import spec_observed
-from .._model.ownership import OURS
+from .._model.ownership import CONTROLLER, OURS
 from .._model.rollout import Rollout
 from .._model.workload import Workload
 from .._verbs.goals import Goal
 from .._verbs.own import NEVER
-from .._verbs.plan import Act, Change, Sight, Snapshot
+from .._verbs.plan import Act, Change, Sight, Snapshot, SpecField
 from .._verbs.revision import new_version_seen
 from .._verbs.wait import Wait
+from .gitops import heed
 from .outcome import Outcome, Stop
 from .own import Name, OwnTask, Request
 from .ports import Clock, ClusterPort
@@ -46,7 +47,7 @@ from .timeline import Listener
 
 # Their fields are taken over without being asked for: the verbs of this collection set some by patches, and the
 # controller spells values in its own way and fills ``replicas`` in, but wishes for nothing.
-INDIFFERENT = frozenset({OURS, "rollouts-controller"})
+INDIFFERENT = frozenset({OURS, CONTROLLER})
 _DEPLOYMENT = WORKLOADS["Deployment"]
 
 
@@ -125,6 +126,7 @@ class Declaration:
             self._warnings = []
             try:
                 step = self._decide()
+                self._heed(self._unsure or step)
                 if step.changed and not self._options.check_mode:
                     self._write(step)
             except Conflict as error:
@@ -135,13 +137,20 @@ class Declaration:
             else:
                 return self._unsure or step
 
+    def _heed(self, step: Step) -> None:
+        """Warn of the GitOps tool that keeps what is changed, or stop; what is new is nobody's yet."""
+        if step.live is not None:
+            warning = heed(self._options.gitops, self._act(step), self._snapshot(step.live))
+            self._warnings += [warning] if warning else []
+
     def _write(self, step: Step) -> None:
         try:
             self._apply(self._adopt(step), step.force, dry_run=False)
         except FieldConflict as error:  # which the dry run did not meet
             raise Conflict(str(error), error.status) from error
-        except Transient:
-            self._unsure = self._unsure or step
+        except Transient as error:
+            if error.in_doubt:
+                self._unsure = self._unsure or step
             raise
         self._patience.answered()
 
@@ -185,7 +194,7 @@ class Declaration:
                 remedy = "leave these fields out of the task, or take them over with force_conflicts: true"
                 raise Stop(error.reason, f"{error}; {remedy}") from error
             force, foreseen = True, self._apply(body, force=True, dry_run=True)
-        self._patience.answered()
+        self._patience.answered(recovered=False)
         left = foreseen if live is None else without_leftovers(foreseen, live, body)
         return Step(live, body, force, left, adopts=left != foreseen)
 
@@ -195,9 +204,15 @@ class Declaration:
     def _read(self, resource: Resource, name: str) -> Object | None:
         namespace = self._wanted.namespace
         try:
-            return self._patience.call(lambda limit: self._cluster.get(resource, namespace, name, limit))
+            return self._ask(lambda limit: self._cluster.get(resource, namespace, name, limit))
         except NotFound:
             return None
+
+    def _ask(self, request: Callable[[float], Object]) -> Object:
+        """The answer to a read; after an error everything is decided again."""
+        answer = request(self._patience.request_timeout)
+        self._patience.answered(recovered=False)
+        return answer
 
     # -- what is wanted, seen the object as it is
 
@@ -260,13 +275,19 @@ class Declaration:
         return next((scaler for scaler in found if scaler.target == target), None)
 
     def _autoscalers(self, resource: Resource) -> list[Autoscaler]:
-        found = self._patience.call(lambda limit: self._cluster.list(resource, self._wanted.namespace, None, limit))
+        found = self._ask(lambda limit: self._cluster.list(resource, self._wanted.namespace, None, limit))
         return [Autoscaler.parse(item, resource.kind) for item in found["items"]]
 
     # -- the end
 
-    def _go_on(self, step: Step) -> Outcome:
+    def _act(self, step: Step) -> Act:
+        """The step as the plan that it is, for those who only look at it."""
         change = Change(*difference(step.live or {}, step.foreseen))
+        fields = tuple(spec_field(name, step.live or {}) for name in step.changed)
+        return Act((), change, step.message, self._sight(step), fields=fields)
+
+    def _go_on(self, step: Step) -> Outcome:
+        act = self._act(step)
         if step.changed and self._options.check_mode:
             # Not the runner: what the Rollout refers to now may be what is to be corrected.
             return Outcome(
@@ -275,13 +296,12 @@ class Declaration:
                 reason="written",
                 message=f"{self._wanted.label}: {step.message}",
                 snapshot=self._snapshot(step.live or step.foreseen),
-                change=change,
+                change=act.change,
             )
         options = replace(self._options, timeout=max(self._patience.remaining, 0.0))
         wanted = self._wanted
         runner = Runner(self._cluster, self._clock, wanted.namespace, wanted.name, options, self._listener)
-        act = Act((), change, step.message, self._sight(step)) if step.changed else None
-        return runner.follow(Wait(wanted.goal), step.message, act)
+        return runner.follow(Wait(wanted.goal), step.message, act if step.changed else None)
 
     def _sight(self, step: Step) -> Callable[[Snapshot], Sight]:
         """When the controller has reacted: by another version where one is sure to come."""
@@ -294,13 +314,25 @@ class Declaration:
         label = self._wanted.label
         text = message if label in message else f"{label}: {message}"
         if self._unsure is not None:
-            text = f"{text}. The connection broke during the write: whether it was done is unknown"
+            text = f"{text}. The write was answered by an error, or not at all: whether it was done is unknown"
         snapshot = None if self._live is None else self._snapshot(self._live)
         return Outcome(self._unsure is not None, True, reason, text, snapshot)
 
     def _snapshot(self, raw: Object) -> Snapshot:
         rollout = Rollout.parse(raw)
         return Snapshot(rollout, Workload.of(rollout), self._clock.now())
+
+
+def spec_field(name: str, live: Object) -> SpecField:
+    """One of ``Step.changed``, such as ``spec.template``."""
+    part, _, key = name.partition(".")
+    old = (live.get(part) or {}).get(key)
+    return SpecField(
+        name=name,
+        path=(f"f:{part}", f"f:{key}"),
+        old="what it was",
+        back=lambda now: (now.rollout.raw.get(part) or {}).get(key) == old,
+    )
 
 
 def remove(

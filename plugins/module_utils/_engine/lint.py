@@ -29,7 +29,8 @@ from .._lint.linter import flaws, is_ours, lint
 from .._lint.places import Finding, Place
 from .._lint.rules import ERROR, RULES, WARNING
 from .._model.errors import InvalidRequest
-from .ports import ClusterPort
+from .ports import Clock, ClusterPort
+from .retry import Patience
 
 Params = Mapping[str, Any]
 Result = dict[str, Any]
@@ -42,10 +43,12 @@ _RESOURCES: Mapping[str, Resource] = {
 # What the apiserver gives an object, and takes from nobody who creates one.
 _GIVEN = ("resourceVersion", "uid", "creationTimestamp", "generation", "managedFields", "selfLink")
 _PATH = re.compile(r"\b(spec|metadata)((?:\.[A-Za-z][A-Za-z0-9]*|\[[0-9]+\])*)")
+# How long the apiserver may be away, and how long it may take for one document when it is not.
+SECONDS, SECONDS_EACH = 30.0, 1.0
 _FAILS_ON = {"error": (ERROR,), "warning": (ERROR, WARNING), "never": ()}
 
 
-def lint_bundle(params: Params, cluster: Callable[[], ClusterPort]) -> Result:
+def lint_bundle(params: Params, cluster: Callable[[], ClusterPort], clock: Clock) -> Result:
     """The module's result. Raises InvalidRequest, and a ClusterError with ``online``."""
     ignored = _ignored(params["ignore"])
     parsed = _read(params)
@@ -55,9 +58,9 @@ def lint_bundle(params: Params, cluster: Callable[[], ClusterPort]) -> Result:
         raise InvalidRequest(option, params[option], "there is no object of Kubernetes in it, so nothing was checked")
     findings = [*flaws(parsed.flaws), *lint(documents)]
     if params["online"]:
-        findings += _ask(cluster(), documents, params["namespace"])
+        findings += _ask(cluster(), clock, [found for found in documents if is_ours(found)], params["namespace"])
     findings = [finding for finding in findings if finding.rule not in ignored]
-    return _result(findings, len(documents), _FAILS_ON[params["fail_on"]])
+    return _result(findings, documents, _FAILS_ON[params["fail_on"]])
 
 
 def _ignored(names: Sequence[str]) -> frozenset[str]:
@@ -112,20 +115,21 @@ def _inside(directory: Path) -> list[Path]:
     return found
 
 
-def _ask(cluster: ClusterPort, documents: Sequence[Document], namespace: str) -> Iterator[Finding]:
-    """What the apiserver says to a dry run of each object of Argo Rollouts."""
-    for document in documents:
-        if is_ours(document):
-            try:
-                _dry_run(cluster, document, namespace)
-            except (Invalid, Forbidden) as error:
-                # Forbidden by a webhook is about the object; without the right to create, nothing can be said.
-                if isinstance(error, Forbidden) and "may not" in str(error):
-                    raise
-                yield _place(document, str(error)).finding("schema", str(error))
+def _ask(cluster: ClusterPort, clock: Clock, ours: Sequence[Document], namespace: str) -> Iterator[Finding]:
+    """What the apiserver says to a dry run of each object of Argo Rollouts, within a time that grows with them."""
+    patience = Patience(clock, clock.monotonic() + SECONDS + SECONDS_EACH * len(ours))
+    for document in ours:
+        try:
+            _dry_run(cluster, patience, document, namespace)
+        except (Invalid, Forbidden) as error:
+            # Forbidden by a webhook is about the object; without the right to create, nothing can be said.
+            if isinstance(error, Forbidden) and "may not" in str(error):
+                raise
+            patience.answered()
+            yield _place(document, str(error)).finding("schema", str(error))
 
 
-def _dry_run(cluster: ClusterPort, document: Document, namespace: str) -> None:
+def _dry_run(cluster: ClusterPort, patience: Patience, document: Document, namespace: str) -> None:
     """Under another name where the object is there, and in another namespace where its own is not there yet."""
     resource = _RESOURCES[document.kind]
     body = copy.deepcopy(dict(document.object))
@@ -134,14 +138,18 @@ def _dry_run(cluster: ClusterPort, document: Document, namespace: str) -> None:
         metadata.pop(key, None)
     spread = resource is not CLUSTER_ANALYSIS_TEMPLATE
     metadata["namespace"] = (document.namespace or namespace) if spread else ""
+
+    def create(limit: float) -> None:
+        cluster.create(resource, body, dry_run=True, timeout=limit)
+
     try:
-        cluster.create(resource, body, dry_run=True)
+        patience.call(create)
     except Conflict:
         metadata["generateName"] = f"{metadata.pop('name', '')}-"
-        cluster.create(resource, body, dry_run=True)
+        patience.call(create)
     except NotFound:
         metadata["namespace"] = "default"
-        cluster.create(resource, body, dry_run=True)
+        patience.call(create)
 
 
 def _place(document: Document, message: str) -> Place:
@@ -154,7 +162,7 @@ def _place(document: Document, message: str) -> Place:
     return place
 
 
-def _result(findings: Sequence[Finding], documents: int, failing: tuple[str, ...]) -> Result:
+def _result(findings: Sequence[Finding], documents: Sequence[Document], failing: tuple[str, ...]) -> Result:
     counts = {name: sum(finding.severity == name for finding in findings) for name in (ERROR, WARNING)}
     return {
         "changed": False,
@@ -162,13 +170,15 @@ def _result(findings: Sequence[Finding], documents: int, failing: tuple[str, ...
         "reason": "findings" if findings else "ok",
         "msg": _message(findings, documents, counts),
         "findings": [asdict(finding) for finding in findings],
-        "documents": documents,
+        "documents": len(documents),
         "summary": {"errors": counts[ERROR], "warnings": counts[WARNING]},
     }
 
 
-def _message(findings: Sequence[Finding], documents: int, counts: Mapping[str, int]) -> str:
-    where = _many(documents, "document")
+def _message(findings: Sequence[Finding], documents: Sequence[Document], counts: Mapping[str, int]) -> str:
+    where = _many(len(documents), "document")
+    if documents and not any(is_ours(document) for document in documents):
+        where += " (none of Argo Rollouts)"
     if not findings:
         return f"{where} checked, nothing found."
     first = next((finding for finding in findings if finding.severity == ERROR), findings[0])

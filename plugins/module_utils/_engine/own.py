@@ -129,7 +129,8 @@ class Maker:
             self._patience.pause(error)
             return False, self._read()
         except Transient as error:
-            self.unsure, self._change = not self._options.check_mode, self._change or change
+            self.unsure = self.unsure or (error.in_doubt and not self._options.check_mode)
+            self._change = self._change or change
             self._patience.pause(error)
             return False, self._read()
         self._patience.answered()
@@ -256,7 +257,7 @@ class OwnTask:
         if not self._maker.unsure or self._maker.changed:
             return message
         self._maker.changed = True
-        return f"{message}. The connection broke during the write: whether it was done is unknown"
+        return f"{message}. The write was answered by an error, or not at all: whether it was done is unknown"
 
     def _result(self, failed: bool, reason: str, message: str) -> dict[str, Any]:
         result: dict[str, Any] = {

@@ -71,8 +71,7 @@ def _pods(entry: Entry, _now: datetime) -> str:
     pods = entry.get("replicas")
     if not pods:
         return ""
-    desired = f"/{pods['desired']}" if "desired" in pods else ""
-    return f"pods {pods['updated']}{desired} updated, {pods['available']} available"
+    return f"pods {pods['updated']}/{pods['desired']} updated, {pods['available']} available"
 
 
 def _paused(entry: Entry, now: datetime) -> str:

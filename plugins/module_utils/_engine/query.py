@@ -28,7 +28,7 @@ MOST_RETRIES = 1000
 # Seconds. What was before the moment must not count as evidence for what came after it, so a window of less than two
 # scrapes has no data rather than too old ones; asking again makes it longer.
 SHORTEST_WINDOW = 1
-NOTHING: Result = {"result_type": None, "result": [], "value": None, "warnings": []}
+NOTHING: Result = {"result_type": None, "result": [], "value": None}
 
 
 def run_query(params: Params, prometheus: Callable[[], PrometheusPort], clock: Clock | None = None) -> Result:
@@ -128,7 +128,8 @@ class _Task:
 
 
 def _ended(verdict: Verdict, answer: Answer | None, attempts: int) -> Result:
-    found = NOTHING if answer is None else {**answer.as_result(), "warnings": list(answer.warnings)}
+    found = NOTHING if answer is None else answer.as_result()
+    warnings = answer.warnings if answer else ()
     return {
         "changed": False,
         "failed": verdict.reason != "ok",
@@ -136,6 +137,7 @@ def _ended(verdict: Verdict, answer: Answer | None, attempts: int) -> Result:
         "msg": verdict.message,
         "attempts": attempts,
         **found,
+        **({"warnings": list(warnings)} if warnings else {}),
     }
 
 

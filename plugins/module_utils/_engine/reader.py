@@ -24,6 +24,7 @@ from .._cluster.resources import (
 from .._model.analysis import AnalysisRun
 from .._model.disruption import Budget
 from .._model.experiment import Experiment
+from .._model.observed import lags, may_lag
 from .._model.rollout import HASH_LABEL, Rollout
 from .._model.workload import ReplicaSet, Workload
 from .._verbs.plan import Snapshot
@@ -41,6 +42,7 @@ class Reader:
         self._cluster, self._clock, self._patience = cluster, clock, patience
         self._namespace, self._name = namespace, name
         self._workload: Object | None = None
+        self._up_to_date: tuple[int, str] | None = None
 
     def snapshot(self, history: bool) -> Snapshot:
         """Everything fresh from the apiserver."""
@@ -58,7 +60,22 @@ class Reader:
             workload=self._parse_workload(rollout),
             now=self._clock.now(),
             replica_sets=self.replica_sets() if history else (),
+            lagging=self._lags(rollout),
         )
+
+    def _lags(self, rollout: Rollout) -> bool:
+        """Whether the status is still about the version before; asks for its ReplicaSet where the status may be."""
+        version = rollout.generation, rollout.current_hash
+        if version == self._up_to_date or not may_lag(rollout, self._clock.now()):
+            return False
+        try:
+            found = tuple(ReplicaSet.parse(item) for item in self._of_version(REPLICA_SET, rollout))
+        except ClusterError:
+            return False
+        if lags(rollout, found):
+            return True
+        self._up_to_date = version
+        return False
 
     def wrote_workload(self, raw: Object) -> None:
         """Remember the workload as the apiserver returned it from a patch."""

@@ -42,19 +42,26 @@ class Patience:
 
     def call(self, request: Callable[[float], T]) -> T:
         """The answer of ``request(timeout)``. Raises its last Transient error when time is up, others at once."""
+        interrupted = False
         while True:
             try:
                 answer = request(self.request_timeout)
             except Transient as error:
                 self.pause(error)
+                interrupted = True
             else:
-                self.answered()
+                self.answered(recovered=interrupted)
                 return answer
 
-    def answered(self) -> None:
-        """Someone is there: from now on silence is an interruption and not a wrong address."""
+    def answered(self, *, recovered: bool = True) -> None:
+        """Someone is there: from now on silence is an interruption and not a wrong address.
+
+        ``recovered``: it is what has failed before that went well, so the next pause is a short one again. Where only
+        writes fail, such as without an admission webhook, the reads between them are no reason to hurry.
+        """
         self._in_touch = True
-        self._pause = FIRST_PAUSE
+        if recovered:
+            self._pause = FIRST_PAUSE
 
     def pause(self, error: ClusterError) -> None:
         """Wait before the next try; raises ``error`` when there is no time for one."""

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -116,6 +115,7 @@ class Runner:
             self._changed, self._change = True, written.change
         self._look(self._reader.snapshot(verb.needs_history))
         if written is not None and self._options.follows:
+            self._written = written, self._view().now
             self._await_sight(written, verb)
         return done
 
@@ -185,7 +185,8 @@ class Runner:
             self._decide_again(plan, verb, Conflict(f"{self._view().rollout.label} keeps changing under the write"))
             return False
         except Transient as error:
-            self._unsure, self._once = None if self._options.check_mode else plan, plan.once
+            in_doubt = error.in_doubt and not self._options.check_mode
+            self._unsure, self._once = self._unsure or (plan if in_doubt else None), plan.once
             self._decide_again(plan, verb, error)
             return False
         self._unsure, self._once = None, plan.once
@@ -277,18 +278,23 @@ class Runner:
         """The next version; at the deadline by a last look, in case something between held the events back."""
         try:
             self._look(following())
-        except Stop:
-            if not self._look_again():
+        except Stop as stop:
+            if not self._look_again(stop):
                 raise
 
-    def _look_again(self) -> bool:
+    def _look_again(self, stop: Stop) -> bool:
         """Whether the deadline is over and the object is not as it was; once."""
         if self._patience.remaining > 0 or self._looked_again:
             return False
         self._looked_again = True
         before = self._view().rollout.resource_version
-        with suppress(ClusterError):
+        try:
             self._look(self._reader.of(self._cluster.get(ROLLOUT, self._namespace, self._name, LAST_LOOK)))
+        except Transient as error:
+            if stop.reason != "unreachable":
+                raise Stop("unreachable", f"{stop}. {error}; check the network and the apiserver") from error
+        except ClusterError:
+            return False
         return self._view().rollout.resource_version != before
 
     def _next(self, goal: Goal, verdict: Waiting) -> Snapshot:
@@ -368,7 +374,7 @@ class Runner:
             message = f"{message}. {_NEXT[reason]}"
         if self._unsure is not None and not self._changed:
             self._changed = True
-            message = f"{message}. The connection broke during the write: whether it was done is unknown"
+            message = f"{message}. The write was answered by an error, or not at all: whether it was done is unknown"
         return replace(self._outcome(True, reason, message), runs=runs, experiment=found.experiment)
 
     def _behind(self, reason: str) -> Findings:

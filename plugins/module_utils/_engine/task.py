@@ -37,9 +37,9 @@ from .declare import Declaration, Declared, remove
 from .experiment import Definition, ExperimentRequest, run_experiment
 from .gitops import WARN
 from .info import read_rollouts
-from .lint import lint_bundle
 from .outcome import Outcome
 from .ports import Clock, ClusterPort
+from .query import run_query
 from .runner import Options, Runner
 from .timeline import Listener
 from .traffic import read_traffic
@@ -308,6 +308,19 @@ def _source(params: Params) -> RolloutDefinition | Conversion:
     return Conversion(deployment, params["strategy"] or {}, params["mode"], params["scale_down"])
 
 
+def _query(params: Params, around: Surroundings) -> Result:
+    connect = around.prometheus
+    assert connect is not None, "whoever lets a user ask a Prometheus also connects to it"
+    return run_query(params, lambda: connect(params["address"], parse_span("timeout", params["timeout"])), around.clock)
+
+
+def _lint(params: Params, around: Surroundings) -> Result:
+    # The only task that reads YAML: the others run without PyYAML, and without this much code to load.
+    from .lint import lint_bundle
+
+    return lint_bundle(params, around.cluster, around.clock)
+
+
 def _limits(option: str, values: Mapping[Any, Any]) -> dict[str, int]:
     """Whole numbers, which a template of a playbook may have made texts of."""
     for name, value in values.items():
@@ -321,8 +334,9 @@ _TASKS: Mapping[str, Callable[..., Result]] = {
     "analysis_run": _analysis_run,
     "analysis_wait": _analysis,
     "experiment": _experiment,
+    "prometheus_query": _query,
     "rollout": _rollout,
     "rollout_info": _info,
-    "rollout_lint": lambda params, around: lint_bundle(params, around.cluster),
+    "rollout_lint": _lint,
     "traffic_info": _traffic,
 }

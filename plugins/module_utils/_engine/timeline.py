@@ -79,8 +79,9 @@ def _state(rollout: Rollout) -> Entry:
     """What of the result can change while a task waits, in the same words."""
     shown = rollout_result(rollout)
     keys = ("phase", "message", "revision", *(("step", "weight") if rollout.strategy == CANARY else ()), "paused")
+    pods = shown["replicas"]
     return {
         **{key: shown[key] for key in keys},
-        "replicas": {name: rollout.counts[name] for name in ("updated", "available")},
+        "replicas": {name: pods[name] for name in ("desired", "updated", "available")},
         "analysis": [{"kind": run.kind, "name": run.name, "phase": run.phase} for run in rollout.analysis],
     }

@@ -72,6 +72,7 @@ class Watching(AbstractContextManager["Watching"]):
         self._stack = ExitStack()
         self._beside: dict[str, FeedPort] = {}
         self._news = News()
+        self._lost: ClusterError | None = None
         self._told: dict[tuple[str, str], str] = {}
         self.runs: dict[str, AnalysisRun] = {}
         self.experiment: Experiment | None = None
@@ -135,6 +136,8 @@ class Watching(AbstractContextManager["Watching"]):
         if remaining <= 0:
             elapsed = format_seconds(round(self._clock.monotonic() - self._started, 1))
             text = f"{label} is still {state} after {elapsed}"
+            if self._lost is not None:
+                raise Stop("unreachable", f"{text}. {self._lost}; check the network and the apiserver")
             if state == NOT_STARTED and self._clock.monotonic() - self._started >= BLAME_AFTER:
                 raise Stop("controller_absent", f"{text}; {CHECK_CONTROLLER}")
             raise Stop("timeout", f"{text}; give it more time with wait_timeout")
@@ -142,6 +145,9 @@ class Watching(AbstractContextManager["Watching"]):
         match event := feed.next(min(remaining, seconds)):
             case Interrupted(error=error):
                 self._timeline.note("unreachable", f"{error}; trying again")
+                self._lost = error
+            case Changed():
+                self._lost = None
             case Broken(error=error):
                 raise error
         return event

@@ -13,7 +13,6 @@ from .documents import OUR_GROUP, Document
 from .places import Place
 
 ROLLOUTS = OUR_GROUP
-OURS = ("Rollout", "AnalysisTemplate", "ClusterAnalysisTemplate", "AnalysisRun", "Experiment")
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import yaml
 Path = tuple[str | int, ...]
 
 OUR_GROUP = "argoproj.io"
+OURS = ("Rollout", "AnalysisTemplate", "ClusterAnalysisTemplate", "AnalysisRun", "Experiment")
 
 # Written in C where PyYAML was built with libyaml; ten times as fast.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -27,6 +28,10 @@ _TAG = "tag:yaml.org,2002:"
 # Go's parser of YAML takes these as numbers, where PyYAML knows no 0o10 and 1e3, and numbers to the base 60.
 _INTEGER = re.compile(r"[-+]?(0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|[1-9][0-9_]*|0)")
 _OCTAL = re.compile(r"[-+]?0o[0-7]+")
+# What begins a line or a value where Helm or Jinja have still something to do.
+_TEMPLATE = re.compile(rb"^[ \t-]*(?:[\w./-]+:[ \t]+)?\{[{%]", re.MULTILINE)
+_TAB = re.compile(rb" *\t")
+_RENDER = "looks like that of a template; render it, and check what comes out"
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 
 
@@ -60,7 +65,7 @@ class Document:
     @cached_property
     def label(self) -> str:
         """How messages name it: ``Rollout prod/shop``."""
-        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}".rstrip()
 
     def line(self, path: Path = ()) -> int | None:
         """The line of a value, or of what is nearest around it; None where there is no file."""
@@ -95,22 +100,25 @@ def parse(data: bytes, file: str) -> Parsed:
             built = _Builder(file, found.flaws).build(node)
             found.documents += expand(file, built, node=node)
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
+        line = _line_at(data, error.start)
         found.flaws.append(Flaw("syntax", file, line, f"the file is no UTF-8 text (byte {error.start})"))
     except yaml.YAMLError as error:
-        found.flaws.append(_broken(file, error))
+        found.flaws.append(_broken(file, data, error))
     return found
 
 
 def expand(file: str, value: Any, root: Path = (), node: yaml.Node | None = None) -> Iterator[Document]:
-    """The objects of one value: itself, or the items of a List. Without a kind, only those of our group are meant."""
+    """The objects of one value: itself, or the items of a List.
+
+    Without a kind only those of our group are meant, and without an apiVersion only those of our kinds.
+    """
     if not isinstance(value, Mapping):
         return
     kind, version, items = _text(value.get("kind")), _text(value.get("apiVersion")), value.get("items")
     if kind.endswith("List") and isinstance(items, Sequence) and not isinstance(items, str):
         for index, item in enumerate(items):
             yield from expand(file, item, (*root, "items", index), node)
-    elif version and (kind or version.startswith(OUR_GROUP)):
+    elif (kind if version else kind in OURS and "spec" in value) or version.startswith(OUR_GROUP):
         yield Document(file, value, root, node)
 
 
@@ -140,7 +148,7 @@ class _Builder:
         self._built[id(node)] = value
         return value
 
-    def _mapping(self, node: yaml.MappingNode, depth: int) -> dict[str, Any]:
+    def _mapping(self, node: yaml.MappingNode, depth: int) -> dict[str, Any] | None:
         own: dict[str, Any] = {}
         merged: dict[str, Any] = {}
         for key, item in node.value:
@@ -149,13 +157,16 @@ class _Builder:
                 for source in reversed(value if isinstance(value, list) else [value]):
                     merged |= source if isinstance(source, dict) else {}
                 continue
-            name = key.value if isinstance(key, yaml.ScalarNode) else "?"
-            if name in own:
-                line = key.start_mark.line + 1
-                text = f"the key {name!r} is there twice, and only the last one counts"
-                self._flaws.append(Flaw("duplicate-key", self._file, line, text))
-            own[name] = value
+            if not isinstance(key, yaml.ScalarNode):
+                self._flaw("syntax", key, f"this has a key that is no text, and {_RENDER}")
+                return None
+            if key.value in own:
+                self._flaw("duplicate-key", key, f"the key {key.value!r} is there twice, and only the last one counts")
+            own[key.value] = value
         return merged | own
+
+    def _flaw(self, rule: str, node: yaml.Node, text: str) -> None:
+        self._flaws.append(Flaw(rule, self._file, node.start_mark.line + 1, text))
 
 
 def _scalar(node: yaml.ScalarNode) -> Any:
@@ -183,12 +194,20 @@ def _integer(text: str) -> int | str:
         return text
 
 
-def _broken(file: str, error: yaml.YAMLError) -> Flaw:
-    mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or " ".join(str(error).split())
-    context = getattr(error, "context", None)
-    text = f"{problem} {context}" if context else problem
-    return Flaw("syntax", file, mark.line + 1 if mark else 1, f"this is no YAML: {text}")
+def _broken(file: str, data: bytes, error: yaml.YAMLError) -> Flaw:
+    mark, template = getattr(error, "problem_mark", None), _TEMPLATE.search(data)
+    line = mark.line + 1 if mark else _line_at(data, getattr(error, "position", 0))
+    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
+    text = f"this is no YAML: {problem} {getattr(error, 'context', None) or ''}".rstrip()
+    if template:
+        text += f"; line {_line_at(data, template.start())} {_RENDER}"
+    elif any(_TAB.match(found) for found in data.splitlines()[line - 1 : line]):
+        text += "; a tab stands where only spaces may"
+    return Flaw("syntax", file, line, text)
+
+
+def _line_at(data: bytes, position: int) -> int:
+    return data.count(b"\n", 0, position) + 1
 
 
 def _line(node: yaml.Node, path: Path) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from .._model.selectors import meets
 from .places import Finding, Place
 
 _NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
@@ -20,12 +21,16 @@ _PRESENCES = ("Exists", "DoesNotExist")
 def is_key(text: str) -> bool:
     """Whether it can be the key of a label or an annotation."""
     prefix, slash, name = text.rpartition("/")
-    good = not slash or (len(prefix) <= 253 and bool(_SUBDOMAIN.fullmatch(prefix)))
-    return good and bool(_NAME.fullmatch(name))
+    return (not slash or is_subdomain(prefix)) and bool(_NAME.fullmatch(name))
 
 
 def is_value(text: str) -> bool:
     return not text or bool(_NAME.fullmatch(text))
+
+
+def is_subdomain(text: str) -> bool:
+    """A DNS subdomain, such as the name of most objects."""
+    return len(text) <= 253 and bool(_SUBDOMAIN.fullmatch(text))
 
 
 def is_label(text: str) -> bool:
@@ -72,21 +77,8 @@ def mismatch(selector: Place, labels: Mapping[str, str]) -> str:
         if labels.get(key) != value:
             return f"{key}={value}"
     for expression in selector.at("matchExpressions").items():
-        if not _meets(expression, labels):
-            values = ", ".join(value.text for value in expression.at("values").items())
-            return f"{expression.at('key').text} {expression.at('operator').text} ({values})"
+        key, operator = expression.at("key").text, expression.at("operator").text
+        values = [value.text for value in expression.at("values").items()]
+        if operator in _SETS + _PRESENCES and not meets(labels, key, operator, values):
+            return f"{key} {operator} ({', '.join(values)})"
     return ""
-
-
-def _meets(expression: Place, labels: Mapping[str, str]) -> bool:
-    key, values = expression.at("key").text, [value.text for value in expression.at("values").items()]
-    match expression.at("operator").text:
-        case "In":
-            return key in labels and labels[key] in values
-        case "NotIn":
-            return key not in labels or labels[key] not in values
-        case "Exists":
-            return key in labels
-        case "DoesNotExist":
-            return key not in labels
-    return True

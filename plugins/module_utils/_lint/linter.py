@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 from .autoscalers import check_autoscalers
-from .bundle import OURS, ROLLOUTS, Bundle
-from .documents import Document, Flaw
+from .bundle import ROLLOUTS, Bundle
+from .documents import OURS, Document, Flaw
 from .experiments import check_experiments
+from .identity import check_identity
 from .istio import check_istio
 from .places import Finding, Place
 from .references import check_duplicates, check_references
@@ -60,9 +61,8 @@ def _order(finding: Finding) -> tuple[int, str, str, str, str]:
 
 def _check_alone(place: Place) -> Iterator[Finding]:
     document = place.document
-    if not document.kind:
-        yield place.at("kind").finding("missing-field", "the object has no kind")
-    if is_ours(document) or (document.object["apiVersion"], document.kind) in _STRICT:
+    yield from check_identity(place)
+    if is_ours(document) or (place.at("apiVersion").text, document.kind) in _STRICT:
         yield from check_shape(place, document.kind)
     if is_ours(document) and document.kind == "Rollout":
         yield from check_rollout(place)

@@ -12,15 +12,13 @@ import re
 from collections.abc import Iterator
 from decimal import Decimal
 
+from .._model.quantity import parse_quantity
 from .labels import check_labels, is_key, is_label, mismatch
 from .places import Finding, Place
 
 _RULE = "pod-template"
 _PORT_NAME = re.compile(r"(?=.*[a-z])(?!.*--)[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?")
 _VARIABLE = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
-_QUANTITY = re.compile(r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+|)")
-_DECIMAL = {"": 0, "n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
-_BINARY = ("Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
 _HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc")
 _RESOURCES = ("cpu", "memory", "ephemeral-storage")
 _PAGES = "hugepages-"
@@ -160,7 +158,7 @@ def _check_resources(resources: Place) -> Iterator[Finding]:
     limits = dict(_amounts(resources.at("limits")))
     for group in ("limits", "requests"):
         for entry in resources.at(group).entries():
-            if isinstance(entry.value, str) and parse_quantity(entry) is None:
+            if isinstance(entry.value, str) and parse_quantity(entry.value) is None:
                 yield entry.finding(_RULE, f"{entry.value!r} is no quantity such as 500m or 128Mi")
             if "/" not in entry.key and entry.key not in _RESOURCES and not entry.key.startswith(_PAGES):
                 yield entry.finding(_RULE, f"{entry.key} is none of {', '.join(_RESOURCES)}, nor has it a prefix")
@@ -174,7 +172,7 @@ def _check_resources(resources: Place) -> Iterator[Finding]:
 
 def _amounts(group: Place) -> Iterator[tuple[str, Decimal]]:
     for entry in group.entries():
-        amount = parse_quantity(entry)
+        amount = parse_quantity(entry.value)
         if amount is not None:
             yield entry.key, amount
 
@@ -182,14 +180,3 @@ def _amounts(group: Place) -> Iterator[tuple[str, Decimal]]:
 def _is_exact(name: str) -> bool:
     """Whether a resource cannot be promised to more pods than there is of it (``IsOvercommitAllowed``)."""
     return name.startswith(_PAGES) or ("/" in name and "kubernetes.io/" not in name)
-
-
-def parse_quantity(place: Place) -> Decimal | None:
-    """A quantity of Kubernetes as a number; None when it is none."""
-    found = _QUANTITY.fullmatch(str(place.value))
-    if found is None:
-        return None
-    number, suffix = Decimal(found[1]), found[2]
-    if suffix in _BINARY:
-        return number * Decimal(1024) ** (_BINARY.index(suffix) + 1)
-    return number.scaleb(_DECIMAL[suffix] if suffix in _DECIMAL else max(-30, min(30, int(suffix[1:]))))

@@ -53,14 +53,18 @@ def managed_services(rollout: Place) -> list[Place]:
 
 def pod_labels(bundle: Bundle, rollout: Place) -> dict[str, str] | None:
     """The labels of its pods; None where they are in a workload that is not here."""
-    reference = rollout.at("spec", "workloadRef")
-    if not reference.given:
-        return rollout.at("spec", "template", "metadata", "labels").texts
+    template = pod_template(bundle, rollout)
+    return None if template is None else template.at("metadata", "labels").texts
+
+
+def pod_template(bundle: Bundle, rollout: Place) -> Place | None:
+    """What its pods are made of; None where that is in a workload that is not here."""
+    if not rollout.at("spec", "workloadRef").given:
+        return rollout.at("spec", "template")
     workload = _workload(bundle, rollout)
     if workload is None:
         return None
-    template = workload if workload.document.kind == "PodTemplate" else workload.at("spec")
-    return template.at("template", "metadata", "labels").texts
+    return workload.at("template") if workload.document.kind == "PodTemplate" else workload.at("spec", "template")
 
 
 def _workload(bundle: Bundle, rollout: Place) -> Place | None:

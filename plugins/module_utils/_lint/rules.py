@@ -36,6 +36,16 @@ _FILES = (
         "unknown-field", "A field that Argo Rollouts v1.10 or Kubernetes v1.34 does not know.", "Correct or remove it."
     ),
     _error("wrong-type", "A value of another type than its field's.", "Write a value of the right type."),
+    _error(
+        "api-version",
+        "An apiVersion or a kind that Argo Rollouts does not have.",
+        "Write apiVersion: argoproj.io/v1alpha1.",
+    ),
+    _error(
+        "object-name",
+        "An object of Argo Rollouts without a name, or with one that Kubernetes refuses.",
+        "Give a name of lower-case letters, digits, '-' and '.'.",
+    ),
     _error("missing-field", "A field that the CRD requires and that is not there.", "Add it."),
     _error(
         "schema", "What the installed CRDs or the apiserver refuse (only with online).", "Do as the apiserver says."
@@ -142,6 +152,11 @@ _STEPS = (
     ),
     _error(
         "experiment-template", "Templates of an experiment without a name, or with one name twice.", "Correct them."
+    ),
+    _error(
+        "experiment-service",
+        "A weight or a service of an experiment's template that the controller can make no Service for.",
+        "Give the containers ports, each with a name of its own if there are several, and leave service.name out.",
     ),
     _error("experiment-analysis", "Analyses of an experiment with one name twice.", "Rename one of them."),
     _error(

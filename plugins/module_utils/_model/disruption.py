@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .selectors import selects
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -45,20 +47,3 @@ class Budget:
 
     def __str__(self) -> str:
         return f"{self.label} lets no pod go: {self.healthy} of {self.expected} are healthy and it wants {self.needed}"
-
-
-def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    """Whether a label selector matches (``LabelSelectorAsSelector``); an empty one matches everything."""
-    equal = all(labels.get(key) == value for key, value in (selector.get("matchLabels") or {}).items())
-    return equal and all(_meets(term, labels) for term in selector.get("matchExpressions") or ())
-
-
-def _meets(term: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    key, values = term["key"], term.get("values") or ()
-    found = {
-        "In": labels.get(key) in values,
-        "NotIn": labels.get(key) not in values,
-        "Exists": key in labels,
-        "DoesNotExist": key not in labels,
-    }
-    return found.get(term["operator"], False)

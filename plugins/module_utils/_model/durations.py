@@ -12,6 +12,8 @@ from .errors import InvalidRequest
 # Units of Go's time.ParseDuration, in seconds. Both spellings of micro are in use.
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)")
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)")
 _INT32 = 2**31
 # Go counts nanoseconds in an int64.
 _TOO_LONG = 2**63 / 1e9
@@ -48,7 +50,7 @@ def parse_pause_duration(value: object) -> int | None:
     if isinstance(value, int):
         return value
     text = str(value)
-    if re.fullmatch(r"[+-]?[0-9]+", text) and -_INT32 <= int(text) < _INT32:
+    if _INTEGER.fullmatch(text) and -_INT32 <= int(text) < _INT32:
         return int(text)
     try:
         return int(parse_go_duration(text))
@@ -64,7 +66,7 @@ def parse_timeout(option: str, value: object) -> float:
     remedy = "give a number of seconds such as 300, or a duration such as 5m or 1h30m"
     text = str(value).strip()
     try:
-        seconds = float(text) if re.fullmatch(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)", text) else parse_go_duration(text)
+        seconds = float(text) if _NUMBER.fullmatch(text) else parse_go_duration(text)
     except ValueError as error:
         raise InvalidRequest(option, value, remedy) from error
     if seconds < 0:

@@ -51,8 +51,8 @@ _NOTHING: Mapping[str, Any] = {
         (False, "hostIPC hostNetwork hostPID paused readOnly stdin stdinOnce tty"),
         (0, "initialDelaySeconds minReadySeconds"),
         ("", "hostname nodeName priorityClassName subPath subdomain value workingDir"),
-        ([], "args command env envFrom imagePullSecrets initContainers ports tolerations volumeMounts volumes"),
-        ({}, "annotations labels nodeSelector"),
+        ([], "args command env envFrom imagePullSecrets initContainers ports steps tolerations volumeMounts volumes"),
+        ({}, "nodeSelector"),
     )
     for key in keys.split()
 }
@@ -60,6 +60,14 @@ _NOTHING: Mapping[str, Any] = {
 _A_QUANTITY = "quantity"
 _QUANTITIES = frozenset({_A_QUANTITY, "divisor", "sizeLimit"})
 _OF_QUANTITIES = frozenset({"limits", "requests"})
+# A server-side apply that empties a map which an earlier one has filled leaves a null in its place, and the apiserver
+# refuses that in a Rollout. Not to name these at all takes away what was in them, and means the same.
+_EMPTY_IS_NOTHING = frozenset(
+    {"affinity", "annotations", "labels", "limits", "requests", "resources", "securityContext"}
+    | {"activeMetadata", "canaryMetadata", "previewMetadata", "stableMetadata"}
+)
+# A canary must be said. Without its steps it is as empty.
+_EMPTY_CANARY: Mapping[str, Any] = {"steps": []}
 
 
 @dataclass(frozen=True)
@@ -198,12 +206,15 @@ def spelled_like(wanted: Any, live: Any, key: str = "") -> Any:
     So nothing is written only because the controller has spelled it in another way. ``key`` is that of the value.
     """
     match wanted:
+        case Mapping() if key == CANARY and not wanted and live:
+            return dict(_EMPTY_CANARY)
         case Mapping():
-            return {
+            spelled = {
                 name: spelled_like(value, _at(live, name), _A_QUANTITY if key in _OF_QUANTITIES else name)
                 for name, value in wanted.items()
                 if value is not None and not _is_lost(name, value, live)
             }
+            return {name: value for name, value in spelled.items() if not _is_emptied(name, value, live)}
         case list():
             return [spelled_like(item, _counterpart(index, item, live)) for index, item in enumerate(wanted)]
         case _ if key in _QUANTITIES and same_quantity(wanted, live):
@@ -219,6 +230,11 @@ def _is_lost(name: str, value: Any, live: Any) -> bool:
     """Whether the controller has dropped it, which changes nothing."""
     nothing = _NOTHING.get(name)
     return isinstance(live, Mapping) and name not in live and value == nothing and type(value) is type(nothing)
+
+
+def _is_emptied(name: str, value: Any, live: Any) -> bool:
+    """Whether it has nothing in it, or nothing any more, and is not there as such."""
+    return name in _EMPTY_IS_NOTHING and value == {} and isinstance(live, Mapping) and live.get(name) != {}
 
 
 def _counterpart(index: int, item: Any, live: Any) -> Any:

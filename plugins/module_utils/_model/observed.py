@@ -18,6 +18,12 @@ from .workload import ReplicaSet, Workload
 
 # How far past the end of a timed pause the controller may be before it counts as late.
 LATE = timedelta(seconds=5)
+# Conditions that the controller puts right before it looks at a new template (``checkPausedConditions``), with the
+# new generation in a status that is otherwise of before. The rest of its work takes less than this,
+_PUT_RIGHT = ("RolloutPaused", "RolloutResumed", "RolloutRetry")
+SWITCHES_WITHIN = timedelta(seconds=5)
+# and the condition of a pause that has just begun comes sooner than this after it.
+_PAUSES_WITHIN = timedelta(seconds=2)
 
 
 def is_observed(rollout: Rollout, workload: Workload) -> bool:
@@ -40,6 +46,21 @@ def workload_observed(rollout: Rollout, workload: Workload) -> bool:
         return True
     text = rollout.workload_observed_generation
     return text.isdecimal() and int(text) >= workload.generation
+
+
+def may_lag(rollout: Rollout, now: datetime) -> bool:
+    """Whether the status may call a template observed and still be about the version before it."""
+    put = rollout.condition("Progressing") if spec_observed(rollout) else None
+    if put is None or put.reason not in _PUT_RIGHT or put.updated is None or now - put.updated > SWITCHES_WITHIN:
+        return False
+    starts = [pause.start for pause in rollout.pause_conditions if pause.start is not None]
+    return not starts or put.updated - max(starts) >= _PAUSES_WITHIN
+
+
+def lags(rollout: Rollout, replica_sets: tuple[ReplicaSet, ...]) -> bool:
+    """Whether it is: the controller has numbered a later revision than that of the version in the status."""
+    mine = [item for item in replica_sets if (item.owner_uid, item.pod_hash) == (rollout.uid, rollout.current_hash)]
+    return any(0 < item.revision < rollout.revision for item in mine)
 
 
 def overdue(rollout: Rollout, workload: Workload, now: datetime) -> str:

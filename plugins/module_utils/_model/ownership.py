@@ -21,7 +21,7 @@ Path = tuple[str, ...]
 
 OURS = "progressive.delivery"
 # Writes annotations and defaults to a Rollout, but never what somebody wished for.
-_CONTROLLER = "rollouts-controller"
+CONTROLLER = "rollouts-controller"
 
 _ARGO_WRITERS = frozenset({"argocd-controller", "argocd-application-controller"})
 _TRACKING_ID = "argocd.argoproj.io/tracking-id"
@@ -65,7 +65,7 @@ def last_writer(raw: Object, path: Path) -> str:
     """
     entries = list(_entries(raw))
     holders = [item for item in entries if _holds(item["fieldsV1"], path)]
-    others = [item for item in entries if item["manager"] not in (OURS, _CONTROLLER)]
+    others = [item for item in entries if item["manager"] not in (OURS, CONTROLLER)]
     newest = max(holders or others, key=lambda item: (_written_at(item), item["manager"] != OURS), default=None)
     return str(newest["manager"]) if newest else ""
 

@@ -31,12 +31,13 @@ INVALID_SPEC = "InvalidSpec"
 
 @dataclass(frozen=True)
 class Condition:
-    """One entry of ``status.conditions``."""
+    """One entry of ``status.conditions``; ``updated`` is when the controller wrote it, to the second."""
 
     type: str
     status: str
     reason: str
     message: str
+    updated: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -287,7 +288,13 @@ def _workload_ref(raw: Mapping[str, Any] | None) -> WorkloadRef | None:
 
 def _conditions(raw: Sequence[Mapping[str, str]] | None) -> tuple[Condition, ...]:
     return tuple(
-        Condition(item.get("type", ""), item.get("status", ""), item.get("reason", ""), item.get("message", ""))
+        Condition(
+            type=item.get("type", ""),
+            status=item.get("status", ""),
+            reason=item.get("reason", ""),
+            message=item.get("message", ""),
+            updated=parse_time(item.get("lastUpdateTime")),
+        )
         for item in raw or ()
     )
 

@@ -26,11 +26,12 @@ class Snapshot:
     workload: Workload
     now: datetime
     replica_sets: tuple[ReplicaSet, ...] = ()
+    lagging: bool = False
 
     @property
     def observed(self) -> bool:
-        """Whether the controller has seen the spec as it is."""
-        return is_observed(self.rollout, self.workload)
+        """Whether the controller has seen the spec as it is, and its status is about that."""
+        return is_observed(self.rollout, self.workload) and not self.lagging
 
 
 @dataclass(frozen=True)

@@ -155,10 +155,20 @@ def test_a_creation(server: FakeServer, cluster: Cluster, dry_run: bool) -> None
     assert json.loads(request.body) == canary()
 
 
-def test_a_creation_that_is_denied_names_the_verb(server: FakeServer, cluster: Cluster) -> None:
+def test_a_creation_that_is_denied_names_the_verb_and_the_object(server: FakeServer, cluster: Cluster) -> None:
     server.then(says(422, status(422, "spec: Required value")))
     refused = failure(lambda cluster: cluster.create(ROLLOUT, canary()), cluster)
-    assert "refused to create rollouts in prod: spec: Required value" in str(refused)
+    assert "refused to create Rollout prod/shop: spec: Required value" in str(refused)
+
+
+@pytest.mark.parametrize("write", ["create", "apply"])
+def test_a_write_into_a_namespace_that_is_not_there_names_the_namespace(
+    server: FakeServer, cluster: Cluster, write: str
+) -> None:
+    server.then(says(404, status(404, 'namespaces "prod" not found', name="prod", kind="namespaces")))
+    missing = failure(lambda cluster: getattr(cluster, write)(ROLLOUT, canary()), cluster)
+    assert isinstance(missing, NotFound)
+    assert str(missing).startswith("there is no namespace prod for Rollout prod/shop; create it, or check the name")
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
@@ -302,7 +312,7 @@ def test_a_redirect_is_not_followed_with_our_credentials(server: FakeServer, clu
             says(500, status(500, "failed to create typed patch object (prod/shop; v1): .spec.a: not declared")),
             Invalid,
             "invalid_request",
-            "refused to patch Rollout prod/shop: .spec.a: not declared",
+            "refused to patch Rollout prod/shop: spec.a: not declared",
             id="an apply against the schema",
         ),
         pytest.param(

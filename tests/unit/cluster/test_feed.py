@@ -246,6 +246,12 @@ def test_an_event_of_another_shape_does_not_silence_the_feed(server: FakeServer,
         assert isinstance(following(feed), Interrupted | Broken)
 
 
+def test_an_event_of_a_kind_that_is_not_known_yet_is_passed_over(server: FakeServer, cluster: Cluster) -> None:
+    server.then(streams(event("SYNCED", version(101)), modified(102)))
+    with feeding(cluster) as feed:
+        assert number(following(feed)) == 102
+
+
 def test_an_error_in_the_stream_is_an_interruption(server: FakeServer, cluster: Cluster) -> None:
     server.then(streams(event("ERROR", status(500, "etcd is away"))), listed(version(101)), streams())
     with feeding(cluster) as feed:
@@ -402,6 +408,32 @@ def test_leaving_it_at_once(server: FakeServer, cluster: Cluster) -> None:
         server.then(streams())
         with feeding(cluster) as feed:
             assert feed.next(0.0) is None
+
+
+@pytest.mark.parametrize(
+    ("before", "answer"),
+    [
+        pytest.param([], says(503, status(503, "starting"), {"Retry-After": "60"}), id="while it opens a watch"),
+        pytest.param([streams(end=Exchange.cut)], listed(version(101)), id="while it catches up"),
+    ],
+)
+def test_what_is_answered_after_leaving_leads_to_nothing(
+    server: FakeServer, cluster: Cluster, before: list[Script], answer: Script
+) -> None:
+    asked, left = threading.Event(), threading.Event()
+
+    def late(exchange: Exchange) -> None:
+        asked.set()
+        assert left.wait(AT_MOST)
+        answer(exchange)
+
+    server.then(*before, late)
+    with feeding(cluster) as feed:
+        assert asked.wait(AT_MOST)
+        feed.__exit__(None, None, None)
+        left.set()
+    assert not isinstance(feed.next(0.0), Interrupted)
+    assert len(server.received) == len(before) + 1
 
 
 # -- lines

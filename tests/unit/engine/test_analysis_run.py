@@ -16,7 +16,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils._cluster.erro
     NotFound,
     Transient,
 )
-from ansible_collections.progressive.delivery.plugins.module_utils._cluster.events import Broken, Interrupted
+from ansible_collections.progressive.delivery.plugins.module_utils._cluster.events import Broken, Changed, Interrupted
 from ansible_collections.progressive.delivery.plugins.module_utils._engine.analysis_run import RunRequest, run_analysis
 from ansible_collections.progressive.delivery.plugins.module_utils._engine.runner import Options
 from ansible_collections.progressive.delivery.plugins.module_utils._engine.task import run_task
@@ -101,6 +101,14 @@ def test_a_run_is_made_and_followed() -> None:
     assert stored["metadata"]["labels"] == {"team": "shop"}
     assert stored["apiVersion"] == "argoproj.io/v1alpha1"
     assert cluster.feeds_open == 0
+
+
+def test_a_making_that_the_apiserver_has_no_time_for_is_not_done() -> None:
+    cluster = FakeCluster(TEMPLATE)
+    cluster.fail("create", Transient("busy", 429), times=1000)
+    result = run(cluster, timeout=30)
+    assert (result["failed"], result["changed"], result["reason"]) == (True, False, "unreachable")
+    assert "unknown" not in result["msg"]
 
 
 @pytest.mark.parametrize("phase", ["Successful", "Failed"])
@@ -349,6 +357,21 @@ def test_an_interruption_is_noted() -> None:
     cluster = ends_well(FakeCluster(TEMPLATE))
     cluster.emit(5, Interrupted(LOST), RUN)
     assert notes(run(cluster), "unreachable") == ["the connection broke; trying again"]
+
+
+def test_an_interruption_that_lasts_is_the_reason() -> None:
+    cluster = FakeCluster(TEMPLATE, made())
+    cluster.emit(5, Interrupted(LOST), RUN)
+    result = run(cluster, timeout=30)
+    assert result["reason"] == "unreachable"
+    assert "is still Running after 30s. the connection broke; check the network and the apiserver" in result["msg"]
+
+
+def test_an_interruption_that_is_over_is_not_the_reason() -> None:
+    cluster = FakeCluster(TEMPLATE, made())
+    cluster.emit(5, Interrupted(LOST), RUN)
+    cluster.emit(6, Changed(made()), RUN)
+    assert run(cluster, timeout=30)["reason"] == "timeout"
 
 
 def test_a_long_silence_is_told_to_who_listens() -> None:

@@ -16,6 +16,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils._cluster.erro
     NotInstalled,
     Transient,
 )
+from ansible_collections.progressive.delivery.plugins.module_utils._engine.declare import spec_field
 from ansible_collections.progressive.delivery.plugins.module_utils._engine.task import run_task
 
 from tests.unit.fakes import DEPLOYMENT, ROLLOUT, FakeCluster
@@ -31,6 +32,8 @@ from tests.unit.support import (
     deployment,
     merged,
     paused,
+    snapshot,
+    template,
     updating,
 )
 
@@ -256,6 +259,27 @@ def test_a_lost_write_is_no_success() -> None:
     assert "whether it was done is unknown" in result["msg"]
 
 
+def test_a_write_that_the_apiserver_has_no_time_for_is_not_done() -> None:
+    cluster = FakeCluster(canary())
+    cluster.fail("apply", Transient("busy", 429), times=1000, after=1)
+    result = declare(cluster, NEW_IMAGE, wait_timeout=20)
+    assert (result["changed"], result["failed"], result["reason"]) == (False, True, "unreachable")
+    assert "unknown" not in result["msg"]
+
+
+def test_only_writes_that_fail_are_not_tried_in_a_hurry() -> None:
+    cluster = FakeCluster(canary())
+    cluster.fail("apply", Transient("the webhook does not answer", 500), times=1000, after=1)
+    declare(cluster, NEW_IMAGE, wait_timeout=300)
+    assert len(cluster.requests) < 400
+
+
+def test_what_to_do_about_a_wrong_address_is_said_once() -> None:
+    cluster = FakeCluster()
+    cluster.fail("get", LOST, times=1000)
+    assert declare(cluster)["msg"].count("check host") == 1
+
+
 def test_what_the_apiserver_refuses_is_said_in_its_words() -> None:
     cluster = FakeCluster()
     cluster.fail("apply", Invalid("refused: .spec.foo: field not declared in schema", 400))
@@ -421,3 +445,51 @@ def test_what_cannot_be_asked_for_is_told_before_any_request(options: Tree, opti
     assert (result["changed"], result["failed"], result["reason"]) == (False, True, "invalid_request")
     assert result["msg"].startswith(option)
     assert cluster.requests == []
+
+
+# -- whose it is
+
+ARGO: Tree = {"metadata": {"labels": {"argocd.argoproj.io/instance": "web"}}}
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_change_that_argo_cd_may_put_back_comes_with_a_warning(check: bool) -> None:
+    result = declare(FakeCluster(canary(ARGO)), NEW_IMAGE, check=check, wait=False)
+    assert (result["changed"], result["failed"]) == (True, False)
+    assert len(result["warnings"]) == 1
+    assert f"{LABEL} is managed by Argo CD (Application web), which may put spec.template back" in result["warnings"][0]
+
+
+def test_the_warning_outlives_a_lost_answer() -> None:
+    cluster = FakeCluster(canary(ARGO))
+    cluster.fail("apply", LOST, after=1, done=True)
+    assert "Argo CD" in declare(cluster, NEW_IMAGE, wait=False)["warnings"][0]
+
+
+def test_it_is_refused_before_anything_is_written() -> None:
+    cluster = FakeCluster(canary(ARGO))
+    for check in (True, False):
+        result = declare(cluster, NEW_IMAGE, check=check, gitops="refuse")
+        assert (result["changed"], result["failed"], result["reason"]) == (False, True, "managed")
+    assert not applied(cluster)
+
+
+def test_without_a_change_or_a_rollout_there_is_nothing_to_heed() -> None:
+    result = declare(FakeCluster(canary(ARGO)), gitops="refuse")
+    assert (result["changed"], result["failed"], "warnings" in result) == (False, False, False)
+    assert not declare(FakeCluster(), gitops="refuse", wait=False)["failed"]
+
+
+def test_a_template_that_is_put_back_while_the_task_waits() -> None:
+    cluster = FakeCluster(canary())
+    cluster.later(0.1, updating(0))
+    cluster.later(3.0, {"spec": {"template": template("shop:2")}})
+    result = declare(cluster, NEW_IMAGE, wait_until="healthy")
+    assert (result["changed"], result["failed"], result["reason"]) == (True, True, "reverted")
+    assert "spec.template was put back" in result["msg"]
+
+
+def test_a_field_is_back_when_it_is_what_it_was() -> None:
+    before, after = canary(), canary({"spec": NEW_IMAGE})
+    field = spec_field("spec.template", before)
+    assert (field.back(snapshot(before)), field.back(snapshot(after))) == (True, False)

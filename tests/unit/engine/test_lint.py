@@ -20,8 +20,12 @@ from ansible_collections.progressive.delivery.plugins.module_utils._cluster.erro
     NotInstalled,
     Transient,
 )
+from ansible_collections.progressive.delivery.plugins.module_utils._cluster.resources import READ_TIMEOUT
+from ansible_collections.progressive.delivery.plugins.module_utils._engine.lint import SECONDS, SECONDS_EACH
+from ansible_collections.progressive.delivery.plugins.module_utils._engine.retry import FIRST_CONTACT_SECONDS
 from ansible_collections.progressive.delivery.plugins.module_utils._engine.task import run_task
 
+from tests.unit.fakes import FakeClock, FakeCluster
 from tests.unit.lint.bundles import SEEDS, Tree, changed
 
 GOOD = SEEDS["blue_green"]()
@@ -43,9 +47,10 @@ class Apiserver:
 
     def __init__(self, *answers: ClusterError | None) -> None:
         self._answers = list(answers)
+        self.clock = FakeClock()
         self.asked: list[tuple[str, Tree, bool]] = []
 
-    def create(self, resource: Any, body: Tree, *, dry_run: bool = False) -> Tree:
+    def create(self, resource: Any, body: Tree, *, dry_run: bool = False, timeout: float = READ_TIMEOUT) -> Tree:
         self.asked.append((resource.plural, json.loads(json.dumps(body["metadata"])), dry_run))
         answer = self._answers.pop(0) if self._answers else None
         if answer is not None:
@@ -58,7 +63,7 @@ def lint(cluster: Any = None, **given: Any) -> Tree:
         assert cluster is not None, "nothing is asked without online"
         return cluster
 
-    return run_task("rollout_lint", {**DEFAULTS, **given}, connect)
+    return run_task("rollout_lint", {**DEFAULTS, **given}, connect, clock=cluster and cluster.clock)
 
 
 def write(folder: Path, **files: Any) -> None:
@@ -84,6 +89,12 @@ def test_nothing_wrong() -> None:
         "documents": 4,
         "summary": {"errors": 0, "warnings": 0},
     }
+
+
+def test_what_checks_nothing_of_argo_rollouts_says_so() -> None:
+    result = lint(objects=GOOD[1:3])
+
+    assert (result["reason"], result["msg"]) == ("ok", "2 documents (none of Argo Rollouts) checked, nothing found.")
 
 
 def test_a_finding_in_a_file(tmp_path: Path) -> None:
@@ -312,7 +323,6 @@ def test_an_object_without_metadata_is_for_the_apiserver_to_refuse(metadata: Any
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (Transient("cannot reach https://cluster.test"), "unreachable"),
         (NotInstalled("does not serve rollouts"), "not_installed"),
         (Forbidden("user anna may not create rollouts in namespace prod"), "forbidden"),
     ],
@@ -323,14 +333,71 @@ def test_an_apiserver_that_cannot_be_asked_fails_the_task(error: ClusterError, r
     assert (result["failed"], result["reason"], result["msg"]) == (True, reason, str(error))
 
 
+# -- an apiserver that is away for a moment
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Transient("too many requests", 429, retry_after=2.0),
+        Transient("the apiserver is starting", 503),
+        Transient("connection reset by peer"),
+    ],
+)
+def test_what_passes_is_waited_for(error: Transient) -> None:
+    cluster = FakeCluster()
+    cluster.fail("create", error, times=3)
+
+    assert lint(cluster, objects=GOOD, online=True)["reason"] == "ok"
+    assert cluster.asked == ["create rollouts/shop dry run"] * 4 + ["create analysistemplates/errors dry run"]
+    assert cluster.clock.elapsed >= 3 * (error.retry_after or 0.1)
+
+
+def test_the_second_question_about_an_object_is_as_patient() -> None:
+    cluster = Apiserver(Conflict("shop already exists", 409), Transient("connection reset by peer"))
+
+    assert lint(cluster, objects=[GOOD[0]], online=True)["reason"] == "ok"
+    assert len(cluster.asked) == 3
+
+
+def test_a_refusal_is_an_answer_and_what_follows_is_an_interruption() -> None:
+    cluster = FakeCluster()
+    cluster.fail("create", REFUSED)
+    cluster.fail("create", Transient("connection refused"), times=1000)
+
+    result = lint(cluster, objects=GOOD, online=True)
+
+    assert (result["reason"], result["msg"]) == ("unreachable", "connection refused")
+    assert cluster.clock.elapsed > FIRST_CONTACT_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("error", "most"),
+    [
+        (Transient("cannot reach https://cluster.test"), FIRST_CONTACT_SECONDS),
+        (Transient("the apiserver is starting", 503), SECONDS + 2 * SECONDS_EACH),
+    ],
+)
+def test_nothing_is_waited_for_without_end(error: Transient, most: float) -> None:
+    cluster = FakeCluster()
+    cluster.fail("create", error, times=1000)
+
+    result = lint(cluster, objects=GOOD, online=True, fail_on="never")
+
+    assert (result["failed"], result["reason"]) == (True, "unreachable")
+    assert result["msg"].startswith(f"{error}; ")
+    assert cluster.clock.elapsed < most
+
+
 # -- without the libraries of a cluster
 
 
 def test_only_online_needs_the_kubernetes_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frame, "IMPORT_ERROR", "No module named 'kubernetes'")
+    monkeypatch.setattr(frame, "IMPORT_ERROR", ImportError("No module named 'kubernetes'"))
 
     def run(**given: Any) -> Tree:
         return frame.run("rollout_lint", {**DEFAULTS, "objects": GOOD, **given}, check_mode=False, diff=False)
 
     assert run()["reason"] == "ok"
-    assert "kubernetes" in run(online=True)["msg"]
+    with pytest.raises(ImportError, match="kubernetes"):
+        run(online=True)

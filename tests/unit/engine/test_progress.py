@@ -34,7 +34,7 @@ def state(seconds: float = 0, **changes: Any) -> dict[str, Any]:
         "step": {"index": 1, "total": 4, "current": "setWeight 20"},
         "weight": {"set": 20, "actual": 10},
         "paused": None,
-        "replicas": {"updated": 1, "available": 5},
+        "replicas": {"desired": 5, "updated": 1, "available": 5},
         "analysis": [],
     }
     return base | changes
@@ -49,7 +49,7 @@ def paused(reason: str = "CanaryPauseStep", until: float | None = None) -> dict[
     }
 
 
-FIRST = "Progressing; revision 2; step 1/4 setWeight 20; weight 20 (actual 10); pods 1 updated, 5 available"
+FIRST = "Progressing; revision 2; step 1/4 setWeight 20; weight 20 (actual 10); pods 1/5 updated, 5 available"
 
 
 def told(*entries: dict[str, Any]) -> str:
@@ -81,8 +81,8 @@ def test_the_time_is_that_since_the_first_line() -> None:
         ({"step": {"index": 4, "total": 4, "current": None}}, "step 4/4"),
         ({"step": {"index": None, "total": 0, "current": None}}, "more replicas need to be updated"),
         ({"weight": {"set": 20, "actual": 20}}, "weight 20 (actual 20)"),
-        ({"replicas": {"updated": 2, "available": 5}}, "pods 2 updated, 5 available"),
-        ({"replicas": {"updated": 2, "available": 5, "desired": 5}}, "pods 2/5 updated, 5 available"),
+        ({"replicas": {"desired": 5, "updated": 2, "available": 5}}, "pods 2/5 updated, 5 available"),
+        ({"replicas": {"desired": 8, "updated": 1, "available": 5}}, "pods 1/8 updated, 5 available"),
         ({"replicas": None}, "more replicas need to be updated"),
         ({"paused": paused()}, "paused: CanaryPauseStep, waits for rollout_promote"),
         ({"paused": paused(until=38)}, "paused: CanaryPauseStep until 12:00:38Z (28 s left)"),
@@ -126,7 +126,7 @@ def test_nothing_new_is_no_line() -> None:
 
 def test_blue_green_has_neither_step_nor_weight() -> None:
     entry = {key: value for key, value in state().items() if key not in ("step", "weight")}
-    assert told(entry) == "Progressing; revision 2; pods 1 updated, 5 available"
+    assert told(entry) == "Progressing; revision 2; pods 1/5 updated, 5 available"
 
 
 @pytest.mark.parametrize(

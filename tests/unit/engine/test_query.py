@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.progressive.delivery.plugins.module_utils import _module as frame
 from ansible_collections.progressive.delivery.plugins.module_utils._analysis.errors import (
     BadAddress,
     PrometheusError,
@@ -73,7 +74,7 @@ def test_a_good_answer_is_asked_for_once_at_the_servers_own_time() -> None:
     assert prometheus.asked == [("up", None)]
     assert result == {
         "changed": False, "failed": False, "reason": "ok", "msg": "up gives 0.99.", "attempts": 1,
-        "result_type": "vector", "value": 0.99, "warnings": [],
+        "result_type": "vector", "value": 0.99,
         "result": [{"metric": {}, "time": "1970-01-01T00:00:01.000Z", "value": 0.99}],
     }  # fmt: skip
 
@@ -221,3 +222,53 @@ def test_a_connection_that_cannot_be_made_is_a_result() -> None:
 
 def test_warnings_of_the_server_are_handed_on() -> None:
     assert run(FakePrometheus(Answer("vector", (Sample({}, 1, 1),), warnings=("partial",))))["warnings"] == ["partial"]
+
+
+# -- as the module runs it
+
+
+MODULE: dict[str, Any] = {
+    **DEFAULTS, "address": "http://127.0.0.1:1", "timeout": "10s", "headers": {}, "bearer_token": None,
+    "username": None, "password": None, "validate_certs": True, "ca_cert": None, "retries": 0,
+}  # fmt: skip
+
+
+def run_module(**options: Any) -> dict[str, Any]:
+    return frame.run("prometheus_query", {**MODULE, **options}, check_mode=False, diff=False)
+
+
+def test_it_needs_no_kubernetes_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frame, "IMPORT_ERROR", ImportError("No module named 'kubernetes'"))
+
+    result = run_module()
+
+    assert (result["reason"], result["attempts"]) == ("unreachable", 1)
+    assert "http://127.0.0.1:1 cannot be reached" in result["msg"]
+
+
+@pytest.mark.parametrize(
+    ("options", "reason", "words"),
+    [
+        ({"address": "prometheus:9090"}, "bad_configuration", "address: 'prometheus:9090'"),
+        ({"timeout": "soon"}, "invalid_request", "timeout: 'soon'"),
+        ({"ca_cert": "/nowhere/ca.crt"}, "bad_configuration", "ca_cert: '/nowhere/ca.crt'"),
+    ],
+)
+def test_a_server_that_cannot_be_asked(options: dict[str, Any], reason: str, words: str) -> None:
+    result = run_module(**options)
+
+    assert (result["failed"], result["reason"], result["attempts"]) == (True, reason, 0)
+    assert words in result["msg"]
+
+
+@pytest.mark.parametrize(
+    ("params", "hidden"),
+    [
+        (MODULE, []),
+        ({**MODULE, "headers": {"X-Token": "open-sesame", "X-Scope-OrgID": "shop"}}, ["open-sesame"]),
+        ({"name": "shop", "prometheus": {**MODULE, "headers": {"Cookie": "open-barley"}}}, ["open-barley"]),
+        ({"name": "shop"}, []),
+    ],
+)
+def test_secrets_in_headers_are_hidden_wherever_a_module_takes_them(params: dict[str, Any], hidden: list[str]) -> None:
+    assert frame.hidden_values(params) == hidden

@@ -48,7 +48,7 @@ def test_an_entry_says_where_it_stands() -> None:
         "step": {"index": 1, "total": 7, "current": "pause"},
         "weight": {"set": 20, "actual": 20},
         "paused": {"reason": "CanaryPauseStep", "since": ago(60), "until": None, "manual": True},
-        "replicas": {"updated": 1, "available": 5},
+        "replicas": {"desired": 5, "updated": 1, "available": 5},
         "analysis": [],
     }
 
@@ -66,6 +66,7 @@ def test_blue_green_has_neither_step_nor_weight() -> None:
         pytest.param({"status": {"message": "other"}}, 2, id="message"),
         pytest.param({"status": {"currentStepIndex": 1}}, 2, id="step"),
         pytest.param({"status": {"availableReplicas": 4}}, 2, id="available pods"),
+        pytest.param({"spec": {"replicas": 8}}, 2, id="desired pods"),
         pytest.param(
             {"status": {"canary": {"currentStepAnalysisRunStatus": {"name": "a", "status": "Running"}}}},
             2,

@@ -83,6 +83,17 @@ def test_after_an_answer_the_pauses_are_short_again() -> None:
     assert server.pauses[0] <= 0.2
 
 
+def test_an_answer_to_something_else_makes_no_pause_shorter() -> None:
+    clock = FakeClock()
+    calm = patience(clock)
+    for _ in range(8):
+        calm.call(Server(clock, 0))
+        calm.pause(NO_ANSWER)
+    before = clock.elapsed
+    calm.pause(NO_ANSWER)
+    assert clock.elapsed - before >= LONGEST_PAUSE / 2
+
+
 def test_another_error_is_raised_at_once() -> None:
     clock = FakeClock()
     with pytest.raises(Forbidden):

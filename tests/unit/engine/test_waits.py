@@ -48,11 +48,14 @@ from tests.unit.support import (
     paused,
     pods_of,
     preview_paused,
+    put_right,
+    replica_set,
     updating,
 )
 
 OBSERVED, HEALTHY = Goal(Until.OBSERVED), Goal(Until.HEALTHY)
 THROUGH = canary({"status": {"currentPodHash": NEW, "stableRS": NEW}})
+TOUCHED: Tree = {"metadata": {"annotations": {"touched": "by somebody"}}}
 CONTROLLER = "check that the argo-rollouts controller runs"
 
 
@@ -100,10 +103,18 @@ def test_at_the_deadline_it_looks_once() -> None:
     assert cluster.asked.count("get rollouts/shop") == 2
 
 
-def test_a_last_look_without_an_answer_changes_nothing() -> None:
+def test_a_last_look_without_an_answer_tells_why_no_event_came() -> None:
     cluster = FakeCluster(updating(2), *pods_of())
     cluster.appear(5.0, canary(HELD_BACK))
-    cluster.fail("get", Transient("no answer in time"), after=1)
+    cluster.fail("get", Transient("cannot reach there: no answer in time"), after=1)
+    result = run(cluster, Wait(HEALTHY), timeout=30)
+    assert result["reason"] == "unreachable"
+    assert result["msg"].endswith("cannot reach there: no answer in time; check the network and the apiserver")
+
+
+def test_a_last_look_that_is_not_allowed_changes_nothing() -> None:
+    cluster = FakeCluster(updating(2), *pods_of())
+    cluster.fail("get", Forbidden("no", 403), after=1)
     assert run(cluster, Wait(HEALTHY), timeout=30)["reason"] == "timeout"
 
 
@@ -330,6 +341,42 @@ def test_a_wait_is_about_the_version_that_it_began_with() -> None:
     cluster.later(10, updating(0, {"status": {"currentPodHash": "abc"}}))
     result = run(cluster, Wait(HEALTHY), timeout=60)
     assert (result["failed"], result["reason"]) == (True, "superseded")
+
+
+BETWEEN = paused(FIRST_GATE, put_right(), {"metadata": {"annotations": {"rollout.argoproj.io/revision": "4"}}})
+AFTER: Tree = {"metadata": {"annotations": {"rollout.argoproj.io/revision": "4"}}, "status": {"currentPodHash": "abc"}}
+
+
+def test_a_wait_that_begins_between_two_versions_is_about_the_new_one() -> None:
+    """The controller calls a template observed, in a status that still is about the version before."""
+    cluster = FakeCluster(BETWEEN, replica_set(3, NEW, "shop:1"))
+    cluster.later(1, updating(0, AFTER))
+    cluster.later(9, canary(AFTER, {"status": {"stableRS": "abc"}}))
+    result = run(cluster, Wait(HEALTHY), timeout=60)
+    assert (result["reason"], result["revision"]) == ("healthy", 4)
+
+
+def test_an_act_between_two_versions_waits_for_the_new_one() -> None:
+    cluster = FakeCluster(BETWEEN, replica_set(3, NEW, "shop:1"))
+    cluster.later(1, paused(FIRST_GATE, AFTER))
+    cluster.react((0, updating(SECOND_GATE - 1, AFTER)))
+    result = run(cluster, Promote(OBSERVED))
+    assert cluster.patches[0].at == pytest.approx(1)
+    assert (result["changed"], result["failed"], result["revision"]) == (True, False, 4)
+
+
+def test_a_status_that_may_be_about_another_version_and_is_not_costs_one_request() -> None:
+    cluster = FakeCluster(BETWEEN, replica_set(4, NEW, "shop:1"))
+    cluster.later(1, TOUCHED)
+    cluster.later(9, canary(AFTER, {"status": {"currentPodHash": NEW, "stableRS": NEW}}))
+    assert run(cluster, Wait(HEALTHY), timeout=60)["reason"] == "healthy"
+    assert [request for request in cluster.asked if "replicasets" in request] == ["list replicasets"]
+
+
+def test_a_status_is_believed_where_replica_sets_cannot_be_read() -> None:
+    cluster = FakeCluster(BETWEEN, replica_set(3, NEW, "shop:1"))
+    cluster.fail("list", Forbidden("no", 403))
+    assert run(cluster, Wait(Goal(Until.PAUSED)), timeout=60)["reason"] == "paused"
 
 
 def test_a_wait_that_begins_before_the_change_is_observed_is_about_the_new_version() -> None:

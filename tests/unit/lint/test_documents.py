@@ -106,7 +106,6 @@ def test_a_list_is_its_items() -> None:
         ("!!binary aGk=", "aGk="),
         ("[1, a]", [1, "a"]),
         ("{1: a, true: b}", {"1": "a", "true": "b"}),
-        ("{? [a] : b}", {"?": "b"}),
         ("{x: &one {b: 1}, y: *one}", {"x": {"b": 1}, "y": {"b": 1}}),
         ("{x: &one {b: 1, c: 2}, y: {<<: *one, c: 3}}", {"x": {"b": 1, "c": 2}, "y": {"b": 1, "c": 3}}),
         ("{<<: [{b: 1}, {b: 2, c: 3}]}", {"b": 1, "c": 3}),
@@ -159,6 +158,34 @@ def test_a_file_that_cannot_be_read_says_where(data: bytes, rule: str, line: int
 
     assert (flaw.rule, flaw.file, flaw.line) == (rule, "x.yml", line)
     assert flaw.message
+
+
+RENDER = "looks like that of a template; render it, and check what comes out"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ("a:\n\tb: 1\n", 2, "; a tab stands where only spaces may"),
+        ("a:\n  b: 1\n  c: @\n", 3, "cannot start any token while scanning for the next token"),
+        ("{{- if .Values.on }}\na: 1\n", 1, f"; line 1 {RENDER}"),
+        ("a:\n  b: 1\n  {{ if .Values.on }}\n  c: 2\n  {{ end }}\n", 4, f"; line 3 {RENDER}"),
+        ("a: {% if x %}3{% endif %}\n", 1, f"; line 1 {RENDER}"),
+        ("a: 1\nb: {{ .Values.b }}\n", 2, f"this has a key that is no text, and {RENDER}"),
+        ("a: 1\nb:\n- {{ .Values.b }}\n", 3, f"this has a key that is no text, and {RENDER}"),
+        ("a: 1\nb: \x00\n", 2, "this is no YAML: control characters are not allowed"),
+        ("a: [\r", 2, "this is no YAML"),
+    ],
+)
+def test_the_usual_mistakes_have_words_of_their_own(text: str, line: int, message: str) -> None:
+    (flaw,) = parse(text.encode(), "x.yml").flaws
+
+    assert (flaw.rule, flaw.line) == ("syntax", line)
+    assert message in flaw.message
+
+
+def test_a_placeholder_in_quotes_is_a_text() -> None:
+    assert value('"{{args.service}}"') == "{{args.service}}"
 
 
 def test_what_is_before_the_broken_line_counts() -> None:

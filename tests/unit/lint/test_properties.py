@@ -8,8 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ansible_collections.progressive.delivery.plugins.module_utils._lint.bundle import OURS
-from ansible_collections.progressive.delivery.plugins.module_utils._lint.documents import parse
+from ansible_collections.progressive.delivery.plugins.module_utils._lint.documents import OURS, parse
 from ansible_collections.progressive.delivery.plugins.module_utils._lint.fields import FIELDS
 from ansible_collections.progressive.delivery.plugins.module_utils._lint.linter import lint
 from ansible_collections.progressive.delivery.plugins.module_utils._lint.rules import RULES

@@ -8,29 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.progressive.delivery.plugins.module_utils._model.disruption import Budget, selects
+from ansible_collections.progressive.delivery.plugins.module_utils._model.disruption import Budget
 
 LABELS = {"app": "shop", "tier": "web"}
-
-
-@pytest.mark.parametrize(
-    ("selector", "selected"),
-    [
-        ({}, True),
-        ({"matchLabels": {"app": "shop"}}, True),
-        ({"matchLabels": {"app": "shop", "tier": "db"}}, False),
-        ({"matchLabels": {"absent": "x"}}, False),
-        ({"matchExpressions": [{"key": "tier", "operator": "In", "values": ["web", "db"]}]}, True),
-        ({"matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["web", "db"]}]}, False),
-        ({"matchExpressions": [{"key": "absent", "operator": "NotIn", "values": ["web"]}]}, True),
-        ({"matchExpressions": [{"key": "app", "operator": "Exists"}]}, True),
-        ({"matchExpressions": [{"key": "app", "operator": "DoesNotExist"}]}, False),
-        ({"matchExpressions": [{"key": "app", "operator": "Newer"}]}, False),
-        ({"matchLabels": {"app": "shop"}, "matchExpressions": [{"key": "x", "operator": "Exists"}]}, False),
-    ],
-)
-def test_a_label_selector(selector: dict[str, Any], selected: bool) -> None:
-    assert selects(selector, LABELS) is selected
 
 
 def budget(selector: dict[str, Any] | None, **status: int) -> Budget:

@@ -243,6 +243,14 @@ def limits(**values: Any) -> Tree:
         ),
         pytest.param({"minReadySeconds": False}, {}, {"minReadySeconds": False}, id="another type"),
         pytest.param({"pause": {}, "emptyDir": {}}, {}, {"pause": {}, "emptyDir": {}}, id="empty that means something"),
+        pytest.param({"labels": {}}, {"labels": {"a": "b"}}, {}, id="emptied"),
+        pytest.param({"resources": {"limits": {}}}, {"resources": {"limits": {"cpu": "1"}}}, {}, id="emptied within"),
+        pytest.param({"securityContext": {}}, {}, {}, id="emptied before"),
+        pytest.param({"resources": {}}, {"resources": {}}, {"resources": {}}, id="empty on both sides"),
+        pytest.param({"resources": {"limits": {}}}, {"resources": {}}, {"resources": {}}, id="empty is dropped"),
+        pytest.param({"emptyDir": {}}, {"emptyDir": {"medium": "Memory"}}, {"emptyDir": {}}, id="emptied, but there"),
+        pytest.param({"canary": {}}, {"canary": {"maxSurge": 1}}, {"canary": {"steps": []}}, id="emptied canary"),
+        pytest.param({"canary": {}}, {"canary": {}}, {"canary": {}}, id="empty canary"),
         pytest.param({"a": None, "b": [{"c": None}]}, {"a": 1}, {"b": [{}]}, id="nulls"),
         pytest.param([{"tty": False}, {"tty": False}], [{}], [{}, {"tty": False}], id="by place"),
         pytest.param(
@@ -251,6 +259,7 @@ def limits(**values: Any) -> Tree:
             [{"name": "a", "tty": False}, {"name": "b"}],
             id="by name",
         ),
+        pytest.param({"steps": []}, {"maxSurge": 1}, {}, id="no steps"),
         pytest.param({"steps": [1]}, {"steps": "none"}, {"steps": [1]}, id="another shape"),
     ],
 )

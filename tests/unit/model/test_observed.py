@@ -10,6 +10,8 @@ from datetime import timedelta
 import pytest
 from ansible_collections.progressive.delivery.plugins.module_utils._model.observed import (
     is_observed,
+    lags,
+    may_lag,
     overdue,
     spec_observed,
     stale_counts,
@@ -30,9 +32,11 @@ from tests.unit.support import (
     Tree,
     ago,
     canary,
+    condition,
     deployment,
     paused,
     preview_paused,
+    put_right,
     replica_set,
     snapshot,
     updating,
@@ -89,6 +93,48 @@ def test_both_generations_must_be_observed() -> None:
     assert snapshot(canary(WORKLOAD_REF)).observed
     assert not snapshot(canary(WORKLOAD_REF, NOT_OBSERVED)).observed
     assert not snapshot(canary(WORKLOAD_REF), workload=deployment(generation=5)).observed
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (paused(FIRST_GATE, put_right()), True),
+        (paused(FIRST_GATE, put_right(), since=3), True),
+        (paused(FIRST_GATE, put_right(), since=2), False),
+        (paused(FIRST_GATE, put_right(since=5)), True),
+        (paused(FIRST_GATE, put_right(since=6)), False),
+        (paused(FIRST_GATE, put_right(), NOT_OBSERVED), False),
+        (paused(FIRST_GATE, condition("Progressing", "RolloutPaused", "no time")), False),
+        (paused(FIRST_GATE), False),
+        (updating(0, put_right("RolloutResumed")), True),
+        (updating(0, put_right("RolloutRetry")), True),
+        (updating(0, put_right("ReplicaSetUpdated")), False),
+    ],
+    ids=[
+        "a pause of before", "of shortly before", "of just now", "put right shortly before", "put right long before",
+        "not observed", "without a time", "without a condition", "resumed", "retried", "something else",
+    ],
+)  # fmt: skip
+def test_when_a_status_may_be_about_the_version_before(raw: Tree, expected: bool) -> None:
+    assert may_lag(view(raw), NOW) is expected
+
+
+@pytest.mark.parametrize(
+    ("replica_sets", "expected"),
+    [
+        ([replica_set(2, NEW, "shop:1")], True),
+        ([replica_set(3, NEW, "shop:1")], False),
+        ([replica_set(0, NEW, "shop:1")], False),
+        ([replica_set(1, STABLE, "shop:1")], False),
+        ([replica_set(2, NEW, "shop:1", owner="another")], False),
+        ([], False),
+    ],
+    ids=["it is", "it is not", "not numbered", "of another version", "somebody else's", "gone"],
+)
+def test_that_a_status_is_about_the_version_before_is_told_by_its_replica_set(
+    replica_sets: list[Tree], expected: bool
+) -> None:
+    assert lags(view(updating(0)), tuple(ReplicaSet.parse(item) for item in replica_sets)) is expected
 
 
 OWES_NOTHING = set(STATES) - {"not observed", "unpausing", "skipped a gate", "aborting", "retrying"}
