@@ -17,7 +17,6 @@ ROWS = {
     "mesh: requests per second": mesh.requests_per_second,
     "mesh: seconds until new weights are live": mesh.weight_delay,
     "verbs: milliseconds of an act without wait": verbs.act_without_wait,
-    "verbs: milliseconds of an act without wait, an item of a loop": verbs.act_in_a_loop,
     "wait: seconds until a transition is told": watch.reaction,
     "wait: percent of one core while idle": watch.idle,
     "rollout_info: seconds by the number of rollouts": info.seconds_by_rollouts,

@@ -19,8 +19,6 @@ from tests.integration.kit import Stage, canary
 from tests.integration.support import COLLECTION, Lab
 
 ROUNDS = 15
-# A loop runs in one worker, and goes over this many Rollouts.
-LOOPS, ITEMS = 3, 10
 CALLBACKS = Path(__file__).resolve().parent / "callbacks"
 
 Task = dict[str, Any]
@@ -31,20 +29,8 @@ def act_without_wait(lab: Lab) -> dict[str, float]:
 
     Each act and each command sets another image. `above_debug` is what our act costs beside an empty task.
     """
-    with _shops(lab, 1) as stage:
-        rounds = [_tasks(stage, number, "shop-0") for number in range(ROUNDS + 1)]
-        return _compared(_run(rounds))
-
-
-def act_in_a_loop(lab: Lab) -> dict[str, float]:
-    """The same, an item of a loop over several Rollouts: what a release of many services pays for each."""
-    with _shops(lab, ITEMS) as stage:
-        names = [f"shop-{item}" for item in range(ITEMS)]
-        rounds = [
-            {name: {**task, "loop": names} for name, task in _tasks(stage, number, "{{ item }}").items()}
-            for number in range(LOOPS + 1)
-        ]
-        return _compared({name: [value / ITEMS for value in values] for name, values in _run(rounds).items()})
+    with _shop(lab) as stage:
+        return _compared(_run([_tasks(stage, number) for number in range(ROUNDS + 1)]))
 
 
 def _compared(found: dict[str, list[float]]) -> dict[str, float]:
@@ -76,11 +62,11 @@ def _run(rounds: list[dict[str, Task]]) -> dict[str, list[float]]:
     return {name: [item["seconds"] * 1000 for item in counted if item["task"] == name] for name in rounds[0]}
 
 
-def _tasks(stage: Stage, number: int, rollout: str) -> dict[str, Task]:
+def _tasks(stage: Stage, number: int) -> dict[str, Task]:
     """Those of one round."""
     kubeconfig, tools = str(stage.lab.kubeconfig), stage.lab.record["bin"]
-    where = {"kubeconfig": kubeconfig, "namespace": stage.namespace, "name": rollout}
-    command = [tools["kubectl-argo-rollouts"], "set", "image", rollout, f"app=shop:{number}.2"]
+    where = {"kubeconfig": kubeconfig, "namespace": stage.namespace, "name": "shop"}
+    command = [tools["kubectl-argo-rollouts"], "set", "image", "shop", f"app=shop:{number}.2"]
     there = [f"--kubeconfig={kubeconfig}", f"--namespace={stage.namespace}"]
     return {
         "debug": {"ansible.builtin.debug": {"msg": "nothing"}},
@@ -91,15 +77,12 @@ def _tasks(stage: Stage, number: int, rollout: str) -> dict[str, Task]:
 
 
 @contextmanager
-def _shops(lab: Lab, count: int) -> Iterator[Stage]:
-    """Rollouts without pods, so that nothing but the tasks needs the processor."""
-    stage = Stage(lab, f"bench-{os.getpid()}-{count}")
+def _shop(lab: Lab) -> Iterator[Stage]:
+    """A Rollout without pods, so that nothing but the tasks needs the processor."""
+    stage = Stage(lab, f"bench-{os.getpid()}")
     stage.kubectl("create", "namespace", stage.namespace)
     try:
-        for number in range(count):
-            rollout = canary(steps=[], replicas=0)
-            rollout["metadata"]["name"] = f"shop-{number}"
-            stage.deploy(rollout)
+        stage.deploy(canary(steps=[], replicas=0))
         yield stage
     finally:
         stage.kubectl("delete", "namespace", stage.namespace)
