@@ -24,7 +24,7 @@ from .._cluster.resources import (
 from .._model.analysis import AnalysisRun
 from .._model.disruption import Budget
 from .._model.experiment import Experiment
-from .._model.observed import lags, may_lag
+from .._model.observed import lags, may_lag, spec_observed
 from .._model.rollout import HASH_LABEL, Rollout
 from .._model.workload import ReplicaSet, Workload
 from .._verbs.plan import Snapshot
@@ -64,18 +64,23 @@ class Reader:
         )
 
     def _lags(self, rollout: Rollout) -> bool:
-        """Whether the status is still about the version before; asks for its ReplicaSet where the status may be."""
+        """Whether the status is still about the version before; asks for its ReplicaSet where the status may be.
+
+        It never goes back to that, so each version of the spec is asked about once at the most.
+        """
         version = rollout.generation, rollout.current_hash
-        if version == self._up_to_date or not may_lag(rollout, self._clock.now()):
+        if version == self._up_to_date or not spec_observed(rollout):
             return False
         try:
-            found = tuple(ReplicaSet.parse(item) for item in self._of_version(REPLICA_SET, rollout))
+            lagging = may_lag(rollout, self._clock.now()) and lags(rollout, self._own_replica_sets(rollout))
         except ClusterError:
             return False
-        if lags(rollout, found):
-            return True
-        self._up_to_date = version
-        return False
+        if not lagging:
+            self._up_to_date = version
+        return lagging
+
+    def _own_replica_sets(self, rollout: Rollout) -> tuple[ReplicaSet, ...]:
+        return tuple(ReplicaSet.parse(item) for item in self._of_version(REPLICA_SET, rollout))
 
     def wrote_workload(self, raw: Object) -> None:
         """Remember the workload as the apiserver returned it from a patch."""

@@ -50,7 +50,7 @@ def workload_observed(rollout: Rollout, workload: Workload) -> bool:
 
 def may_lag(rollout: Rollout, now: datetime) -> bool:
     """Whether the status may call a template observed and still be about the version before it."""
-    put = rollout.condition("Progressing") if spec_observed(rollout) else None
+    put = rollout.condition("Progressing")
     if put is None or put.reason not in _PUT_RIGHT or put.updated is None or now - put.updated > SWITCHES_WITHIN:
         return False
     starts = [pause.start for pause in rollout.pause_conditions if pause.start is not None]

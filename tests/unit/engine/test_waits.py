@@ -373,6 +373,15 @@ def test_a_status_that_may_be_about_another_version_and_is_not_costs_one_request
     assert [request for request in cluster.asked if "replicasets" in request] == ["list replicasets"]
 
 
+def test_what_was_seen_at_rest_is_not_asked_about_again() -> None:
+    """A promotion makes the controller put conditions right, too, and no new version."""
+    cluster = FakeCluster(paused(FIRST_GATE))
+    cluster.later(1, updating(FIRST_GATE + 1, put_right("RolloutResumed", since=-1)))
+    cluster.later(2, THROUGH)
+    assert run(cluster, Wait(HEALTHY), timeout=60)["reason"] == "healthy"
+    assert cluster.asked == ["get rollouts/shop", "watch rollouts/shop"]
+
+
 def test_a_status_is_believed_where_replica_sets_cannot_be_read() -> None:
     cluster = FakeCluster(BETWEEN, replica_set(3, NEW, "shop:1"))
     cluster.fail("list", Forbidden("no", 403))
