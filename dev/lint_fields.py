@@ -20,7 +20,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 MODULE = ROOT / "roles" / "embedded_cluster" / "files" / "tools" / "argo_rollouts"
 TARGET = ROOT / "plugins" / "module_utils" / "_lint" / "fields.py"
-ROOTS = ("Rollout", "AnalysisTemplate", "ClusterAnalysisTemplate", "AnalysisRun", "Experiment", "Service", "Ingress")
 
 PROGRAM = """
 package main

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Fragments: the default one, ``rollout``, ``wait`` and ``gitops``."""
+    """Fragments: the default one, ``rollout``, ``wait``, ``forward``, ``gitops`` and ``silence``."""
 
     DOCUMENTATION = r"""
 options:
@@ -81,6 +81,18 @@ options:
     default: true
 """
 
+    FORWARD = r"""
+options:
+  wait_until:
+    description:
+      - V(observed) waits until the controller has acted on the change.
+      - V(paused) waits until the rollout pauses (at a gate, or for a time) or is through.
+      - V(healthy) waits until the new version is the stable one and healthy.
+    type: str
+    choices: [observed, paused, healthy]
+    default: observed
+"""
+
     GITOPS = r"""
 options:
   gitops:
@@ -96,4 +108,18 @@ options:
     type: str
     choices: [warn, refuse, ignore]
     default: warn
+"""
+
+    SILENCE = r"""
+options:
+  accept_silence:
+    description:
+      - Names of metrics for which no data is a good sign, such as one that lists the alerts that fire.
+      - Every other metric must have measured a value. A metric that measures numbers and no data by turns has; with
+        a C(consecutiveSuccessLimit) only the successes that reached it count. Dry runs do not matter beside others.
+      - A Job and a metric plugin judge by themselves and need no value, and neither does a web metric without
+        conditions, of which only an answer was asked.
+    type: list
+    elements: str
+    default: []
 """

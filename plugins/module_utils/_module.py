@@ -40,6 +40,15 @@ WAIT: Spec = {
 }
 # For verbs that write a spec.
 GITOPS: Spec = {"gitops": {"type": "str", "choices": ["warn", "refuse", "ignore"], "default": "warn"}}
+# For modules that judge an analysis.
+SILENCE: Spec = {"accept_silence": {"type": "list", "elements": "str", "default": []}}
+# For objects of a task's own.
+OWN: Spec = {
+    **WAIT,
+    **SILENCE,
+    "state": {"type": "str", "choices": ["present", "terminated", "absent"], "default": "present"},
+    "recreate": {"type": "str", "choices": ["never", "finished", "always"], "default": "never"},
+}
 FORWARD: Spec = {
     **WAIT,
     "wait_until": {"type": "str", "choices": ["observed", "paused", "healthy"], "default": "observed"},

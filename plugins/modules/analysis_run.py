@@ -26,6 +26,7 @@ extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
   - progressive.delivery.delivery
   - progressive.delivery.delivery.wait
+  - progressive.delivery.delivery.silence
 options:
   name:
     description: Name of the AnalysisRun.
@@ -89,13 +90,6 @@ options:
     type: str
     choices: [never, finished, always]
     default: never
-  accept_silence:
-    description:
-      - Names of metrics for which no data is a good sign, such as one that lists the alerts that fire.
-      - Every other metric must have measured a value.
-    type: list
-    elements: str
-    default: []
 seealso:
   - module: progressive.delivery.analysis_wait
   - module: progressive.delivery.experiment
@@ -162,11 +156,10 @@ timeline:
   returned: always
 """
 
-from ansible_collections.progressive.delivery.plugins.module_utils._module import WAIT, Spec, run_module
+from ansible_collections.progressive.delivery.plugins.module_utils._module import OWN, Spec, run_module
 
 ARGUMENT_SPEC: Spec = {
-    **WAIT,
-    "state": {"type": "str", "choices": ["present", "terminated", "absent"], "default": "present"},
+    **OWN,
     "templates": {
         "type": "list",
         "elements": "dict",
@@ -181,8 +174,6 @@ ARGUMENT_SPEC: Spec = {
     "dry_run_metrics": {"type": "list", "elements": "str", "default": []},
     "measurement_retention": {"type": "dict", "default": {}},
     "labels": {"type": "dict", "default": {}},
-    "recreate": {"type": "str", "choices": ["never", "finished", "always"], "default": "never"},
-    "accept_silence": {"type": "list", "elements": "str", "default": []},
 }
 
 

@@ -33,6 +33,7 @@ extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
   - progressive.delivery.delivery
   - progressive.delivery.delivery.wait
+  - progressive.delivery.delivery.silence
 options:
   analysis_run:
     description: Name of the AnalysisRun. Give this or O(rollout).
@@ -49,16 +50,6 @@ options:
     type: str
     choices: [step, background, pre_promotion, post_promotion, experiment, any]
     default: step
-  accept_silence:
-    description:
-      - Names of metrics for which no data is a good sign, such as one that lists the alerts that fire.
-      - Every other metric must have measured a value. A metric that measures numbers and no data by turns has; with
-        a C(consecutiveSuccessLimit) only the successes that reached it count. Dry runs do not matter beside others.
-      - A Job and a metric plugin judge by themselves and need no value, and neither does a web metric without
-        conditions, of which only an answer was asked.
-    type: list
-    elements: str
-    default: []
   min_requests:
     description: How many requests each arm of O(requests) must have had during the analysis, 1 or more.
     type: int
@@ -228,12 +219,19 @@ waiting:
   returned: always
 """
 
-from ansible_collections.progressive.delivery.plugins.module_utils._module import AUTH, WAITING, Spec, run_module
+from ansible_collections.progressive.delivery.plugins.module_utils._module import (
+    AUTH,
+    SILENCE,
+    WAITING,
+    Spec,
+    run_module,
+)
 from ansible_collections.progressive.delivery.plugins.module_utils._options import PROMETHEUS
 
 ARGUMENT_SPEC: Spec = {
     **AUTH,
     **WAITING,
+    **SILENCE,
     "namespace": {"type": "str", "default": "default"},
     "analysis_run": {"type": "str"},
     "rollout": {"type": "str"},
@@ -242,7 +240,6 @@ ARGUMENT_SPEC: Spec = {
         "choices": ["step", "background", "pre_promotion", "post_promotion", "experiment", "any"],
         "default": "step",
     },
-    "accept_silence": {"type": "list", "elements": "str", "default": []},
     "min_requests": {"type": "int"},
     "requests": {"type": "dict", "default": {}},
     "prometheus": {"type": "dict", "apply_defaults": True, "options": PROMETHEUS},

@@ -23,6 +23,7 @@ extends_documentation_fragment:
   - progressive.delivery.delivery
   - progressive.delivery.delivery.rollout
   - progressive.delivery.delivery.wait
+  - progressive.delivery.delivery.forward
   - progressive.delivery.delivery.gitops
 options:
   mode:
@@ -54,14 +55,6 @@ options:
     description: Whether O(mode=gate) also goes on from a pause that an inconclusive analysis or experiment has caused.
     type: bool
     default: false
-  wait_until:
-    description:
-      - V(observed) waits until the controller has acted on the change.
-      - V(paused) waits until the rollout pauses (at a gate, or for a time) or is through.
-      - V(healthy) waits until the new version is the stable one and healthy.
-    type: str
-    choices: [observed, paused, healthy]
-    default: observed
 seealso:
   - module: progressive.delivery.rollout_set_image
   - module: progressive.delivery.rollout_abort

@@ -19,15 +19,7 @@ extends_documentation_fragment:
   - progressive.delivery.delivery
   - progressive.delivery.delivery.rollout
   - progressive.delivery.delivery.wait
-options:
-  wait_until:
-    description:
-      - V(observed) waits until the controller has acted on the change.
-      - V(paused) waits until the rollout pauses (at a gate, or for a time) or is through.
-      - V(healthy) waits until the new version is the stable one and healthy.
-    type: str
-    choices: [observed, paused, healthy]
-    default: observed
+  - progressive.delivery.delivery.forward
 seealso:
   - module: progressive.delivery.rollout_abort
   - module: progressive.delivery.rollout_undo

@@ -21,6 +21,7 @@ extends_documentation_fragment:
   - progressive.delivery.delivery
   - progressive.delivery.delivery.rollout
   - progressive.delivery.delivery.wait
+  - progressive.delivery.delivery.forward
   - progressive.delivery.delivery.gitops
 options:
   images:
@@ -29,14 +30,6 @@ options:
       - References may have a registry with a port, a tag and a digest.
     type: dict
     required: true
-  wait_until:
-    description:
-      - V(observed) waits until the controller has acted on the change.
-      - V(paused) waits until the rollout pauses (at a gate, or for a time) or is through.
-      - V(healthy) waits until the new version is the stable one and healthy.
-    type: str
-    choices: [observed, paused, healthy]
-    default: observed
 seealso:
   - module: progressive.delivery.rollout_promote
   - module: progressive.delivery.rollout_undo

@@ -24,6 +24,7 @@ extends_documentation_fragment:
   - progressive.delivery.delivery
   - progressive.delivery.delivery.rollout
   - progressive.delivery.delivery.wait
+  - progressive.delivery.delivery.forward
   - progressive.delivery.delivery.gitops
 options:
   to_revision:
@@ -31,14 +32,6 @@ options:
       - The revision to go back to. The stable one by default.
       - One that is not in the history fails the task with the reason V(no_revision).
     type: int
-  wait_until:
-    description:
-      - V(observed) waits until the controller has acted on the change.
-      - V(paused) waits until the rollout pauses (at a gate, or for a time) or is through.
-      - V(healthy) waits until the new version is the stable one and healthy.
-    type: str
-    choices: [observed, paused, healthy]
-    default: observed
 seealso:
   - module: progressive.delivery.rollout_abort
   - module: progressive.delivery.rollout_set_image

@@ -8,13 +8,11 @@ from __future__ import annotations
 import os
 import statistics
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.resources import ROLLOUT
 
-from tests.integration.kit import Object, Stage, canary, template
+from tests.integration.kit import Object, Stage, canary, new_namespace, template
 from tests.integration.support import Lab, eventually
 
 SIZES = (1, 10, 100, 1000)
@@ -23,7 +21,7 @@ TURNS = 5
 
 def seconds_by_rollouts(lab: Lab) -> dict[str, float]:
     """Seconds of `rollout_info` in-process, by the number of Rollouts; medians."""
-    with _namespace(lab) as stage:
+    with new_namespace(lab, f"bench-info-{os.getpid()}") as stage:
         found, made = {}, 0
         for size in SIZES:
             _make(stage, range(made, size))
@@ -55,13 +53,3 @@ def _rollout(stage: Stage, name: str) -> Object:
 
 def _all_seen(stage: Stage) -> bool:
     return all(rollout["phase"] == "Healthy" for rollout in stage.run("rollout_info")["rollouts"])
-
-
-@contextmanager
-def _namespace(lab: Lab) -> Iterator[Stage]:
-    stage = Stage(lab, f"bench-info-{os.getpid()}")
-    stage.kubectl("create", "namespace", stage.namespace)
-    try:
-        yield stage
-    finally:
-        stage.kubectl("delete", "namespace", stage.namespace, "--wait=false")

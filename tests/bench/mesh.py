@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from ansible_collections.progressive.delivery.plugins.module_utils._lab.pod_network import address_of
 
 from tests.integration.client import Client
-from tests.integration.kit import Stage
+from tests.integration.kit import Stage, new_namespace
 from tests.integration.shop import eventually, obey, open_shop, split, weigh
 from tests.integration.support import Lab
 
@@ -71,9 +71,5 @@ def weight_delay(lab: Lab) -> dict[str, float]:
 
 @contextmanager
 def _shop(lab: Lab) -> Iterator[tuple[Stage, Client]]:
-    stage = Stage(lab, f"bench-{os.getpid()}")
-    stage.kubectl("create", "namespace", stage.namespace)
-    try:
+    with new_namespace(lab, f"bench-{os.getpid()}", wait=True) as stage:
         yield stage, open_shop(stage)
-    finally:
-        stage.kubectl("delete", "namespace", stage.namespace)

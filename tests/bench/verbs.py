@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.integration.kit import Stage, canary
+from tests.integration.kit import Stage, canary, new_namespace
 from tests.integration.support import COLLECTION, Lab
 
 ROUNDS = 15
@@ -64,10 +64,9 @@ def _run(rounds: list[dict[str, Task]]) -> dict[str, list[float]]:
 
 def _tasks(stage: Stage, number: int) -> dict[str, Task]:
     """Those of one round."""
-    kubeconfig, tools = str(stage.lab.kubeconfig), stage.lab.record["bin"]
-    where = {"kubeconfig": kubeconfig, "namespace": stage.namespace, "name": "shop"}
+    where, tools = stage.shop, stage.lab.record["bin"]
     command = [tools["kubectl-argo-rollouts"], "set", "image", "shop", f"app=shop:{number}.2"]
-    there = [f"--kubeconfig={kubeconfig}", f"--namespace={stage.namespace}"]
+    there = [f"--kubeconfig={stage.lab.kubeconfig}", f"--namespace={stage.namespace}"]
     return {
         "debug": {"ansible.builtin.debug": {"msg": "nothing"}},
         "act": {f"{COLLECTION}.rollout_set_image": {**where, "images": {"app": f"shop:{number}.1"}, "wait": False}},
@@ -79,10 +78,6 @@ def _tasks(stage: Stage, number: int) -> dict[str, Task]:
 @contextmanager
 def _shop(lab: Lab) -> Iterator[Stage]:
     """A Rollout without pods, so that nothing but the tasks needs the processor."""
-    stage = Stage(lab, f"bench-{os.getpid()}")
-    stage.kubectl("create", "namespace", stage.namespace)
-    try:
+    with new_namespace(lab, f"bench-{os.getpid()}", wait=True) as stage:
         stage.deploy(canary(steps=[], replicas=0))
         yield stage
-    finally:
-        stage.kubectl("delete", "namespace", stage.namespace)

@@ -16,7 +16,7 @@ from queue import SimpleQueue
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.resources import MERGE_PATCH, ROLLOUT
 from ansible_collections.progressive.delivery.plugins.module_utils._engine.task import run_task
 
-from tests.integration.kit import Object, Stage, arguments, canary
+from tests.integration.kit import Object, Stage, arguments, canary, new_namespace
 from tests.integration.support import Lab
 
 TRANSITIONS = 50
@@ -50,11 +50,9 @@ def idle(lab: Lab) -> dict[str, float]:
 @contextmanager
 def _waiting(lab: Lab) -> Iterator[tuple[Stage, Told]]:
     """A wait for a Rollout at its gate that no controller works on any more; it has told of where it stands."""
-    stage = Stage(lab, f"bench-{os.getpid()}")
-    stage.kubectl("create", "namespace", stage.namespace)
     told: Told = SimpleQueue()
-    given = {"name": "shop", "namespace": stage.namespace, "until": "healthy", "wait_timeout": "5m"}
-    try:
+    with new_namespace(lab, f"bench-{os.getpid()}", wait=True) as stage:
+        given = {"name": "shop", "namespace": stage.namespace, "until": "healthy", "wait_timeout": "5m"}
         stage.deploy(canary(replicas=1))
         stage.ok("rollout_set_image", images={"app": "shop:2.0.0"}, wait_until="paused")
         # A controller without --instance-id leaves objects with this label alone.
@@ -67,8 +65,6 @@ def _waiting(lab: Lab) -> Iterator[tuple[Stage, Told]]:
             told.get(timeout=30)
             yield stage, told
             stage.kubectl("delete", "rollout", "shop")
-    finally:
-        stage.kubectl("delete", "namespace", stage.namespace)
 
 
 def _write(stage: Stage, change: Object, subresource: str = "") -> None:

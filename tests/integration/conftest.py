@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.kit import Gauge, Stage
+from tests.integration.kit import Gauge, Stage, new_namespace
 from tests.integration.support import Lab, lab_down, lab_up, own_lab, sweep_labs
 
 _NUMBERS = itertools.count(1)
@@ -43,11 +43,8 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
 @pytest.fixture
 def stage(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Stage]:
     """A namespace of the test's own; its deletion goes on while the next test runs."""
-    number = next(_NUMBERS)
-    made = Stage(lab, f"t{number}-{os.getpid()}")
-    made.kubectl("create", "namespace", made.namespace)
-    yield made
-    made.kubectl("delete", "namespace", made.namespace, "--wait=false")
+    with new_namespace(lab, f"t{next(_NUMBERS)}-{os.getpid()}") as made:
+        yield made
 
 
 @pytest.fixture

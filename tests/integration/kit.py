@@ -9,12 +9,14 @@ specification; test_modules.py proves that the way through Ansible gives the sam
 
 from __future__ import annotations
 
+import copy
 import importlib
 import json
 import subprocess
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -61,6 +63,12 @@ class Stage:
     def __post_init__(self) -> None:
         self.cluster = connect({"kubeconfig": str(self.lab.kubeconfig)})
 
+    def through(self, **connection: str) -> Stage:
+        """The same namespace, where the engine uses these options to reach the apiserver."""
+        made = copy.copy(self)
+        made.cluster = connect(connection)
+        return made
+
     # -- objects
 
     def kubectl(self, *words: str, given: object = None) -> str:
@@ -71,9 +79,10 @@ class Stage:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def apply(self, *objects: Object) -> None:
+    def apply(self, *objects: Object, manager: str = "kubectl") -> None:
         """Create or replace objects."""
-        self.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", given=_list(objects))
+        server_side = ("--server-side", "--force-conflicts", f"--field-manager={manager}")
+        self.kubectl("apply", *server_side, "-f", "-", given=_list(objects))
 
     def get(self, name: str = "shop") -> Object:
         """The Rollout as it is."""
@@ -86,6 +95,13 @@ class Stage:
         ready = self.run("rollout_wait", name=name, until="healthy", wait_timeout=PATIENCE)
         assert not ready["failed"], ready["msg"]
         return self.get(name)
+
+    # -- tasks of a playbook
+
+    @property
+    def shop(self) -> dict[str, str]:
+        """The options that lead a task to `shop`."""
+        return {"kubeconfig": str(self.lab.kubeconfig), "namespace": self.namespace, "name": "shop"}
 
     # -- the engine
 
@@ -124,6 +140,17 @@ class Stage:
         assert reached.wait(60), "the wait did not get there"
         pool.shutdown(wait=False)
         return future
+
+
+@contextmanager
+def new_namespace(lab: Lab, name: str, *, wait: bool = False) -> Iterator[Stage]:
+    """A namespace of this name; unless `wait` its deletion goes on while the next test runs."""
+    made = Stage(lab, name)
+    made.kubectl("create", "namespace", name)
+    try:
+        yield made
+    finally:
+        made.kubectl("delete", "namespace", name, f"--wait={str(wait).lower()}")
 
 
 def _prometheus(known: Mapping[str, Any]) -> Callable[[str, float], Prometheus]:
@@ -195,7 +222,32 @@ def referring(kind: str = "Deployment", api_version: str = "apps/v1") -> Object:
     return rollout
 
 
+def arm(name: str, image: str = "shop:1") -> Object:
+    """A template of an Experiment, with one pod."""
+    return {"name": name, "selector": {"matchLabels": {"app": name}}, "template": template(image, name)}
+
+
+# -- states to begin with
+
+
+def at_gate(stage: Stage) -> None:
+    """The second version of a canary waits at its first gate."""
+    stage.deploy(canary())
+    stage.ok("rollout_set_image", images={"app": "shop:2.0.0"}, wait_until="paused")
+
+
+def at_preview(stage: Stage) -> None:
+    """The second version of a blue-green rollout waits to be promoted."""
+    stage.deploy(*blue_green())
+    stage.ok("rollout_set_image", images={"app": "shop:2.0.0"}, wait_until="paused")
+
+
 # -- analysis
+
+
+def analysis_template(name: str, cluster_scope: bool = False, **spec: Any) -> Object:
+    kind = "ClusterAnalysisTemplate" if cluster_scope else "AnalysisTemplate"
+    return {"apiVersion": "argoproj.io/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}
 
 
 class Gauge(Page):
@@ -209,20 +261,21 @@ class Gauge(Page):
     def url(self) -> str:
         return f"http://{self.address}/"
 
+    def metric(self, name: str = "value", condition: str = "result >= 0.95", **more: Any) -> Object:
+        """A metric that asks for the value."""
+        web = {"url": self.url, "jsonPath": "{$.value}"}
+        return {"name": name, "successCondition": condition, "provider": {"web": web}, **more}
+
     def template(self, name: str = "value", **metric: Any) -> Object:
         """An AnalysisTemplate that asks for the value."""
-        asked = {
-            "name": "value",
-            "successCondition": "result >= 0.95",
-            "provider": {"web": {"url": self.url, "jsonPath": "{$.value}"}},
-            **metric,
-        }
-        return {
-            "apiVersion": "argoproj.io/v1alpha1",
-            "kind": "AnalysisTemplate",
-            "metadata": {"name": name},
-            "spec": {"metrics": [asked]},
-        }
+        return analysis_template(name, metrics=[self.metric(**metric)])
 
 
 ANALYSIS_STEP: Object = {"analysis": {"templates": [{"templateName": "value"}]}}
+# An analysis that goes on until somebody ends it.
+ENDLESS: Object = {"count": 1000, "interval": "1s"}
+
+
+def measured(entry: Object) -> bool:
+    """Whether an entry of a timeline tells of a measurement."""
+    return entry.get("reason") == "measured"

@@ -323,6 +323,11 @@ class Proxy(ThreadingHTTPServer):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"
 
+    @property
+    def options(self) -> dict[str, str]:
+        """The options that lead a task here; for the apiserver it is the user of the kubeconfig all the same."""
+        return {"host": self.url, "api_key": "unused"}
+
     def script(self, *faults: Fault) -> None:
         """These faults from now on, of each request the first one that hits it; and forget what came."""
         with self._lock:

@@ -21,7 +21,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils._engine.task 
 from ansible_collections.progressive.delivery.plugins.module_utils._lab import identities
 from ansible_collections.progressive.delivery.plugins.module_utils._lab.lab import Lab as LabRecord
 
-from tests.integration.kit import Object, Result, Stage, argument_spec, arguments, canary
+from tests.integration.kit import Object, Result, Stage, argument_spec, arguments, canary, new_namespace
 from tests.integration.support import Lab
 
 TOKEN = "s3cr3t-t0ken-that-nobody-may-see"
@@ -119,11 +119,8 @@ class Scene:
 
 @contextmanager
 def set_scene(lab: Lab, folder: Path) -> Iterator[Scene]:
-    stage = Stage(lab, f"errors-{os.getpid()}")
-    scene = Scene(stage, folder)
-    stage.kubectl("create", "namespace", stage.namespace)
-    with ExitStack() as stack:
-        stack.callback(stage.kubectl, "delete", "namespace", stage.namespace, "--wait=false")
+    with new_namespace(lab, f"errors-{os.getpid()}") as stage, ExitStack() as stack:
+        scene = Scene(stage, folder)
         for name, page in PAGES.items():
             scene.pages[name] = stack.enter_context(_server(*page))
         for name, listening in (("closed", False), ("mute", True)):

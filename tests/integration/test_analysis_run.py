@@ -12,14 +12,9 @@ import pytest
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.errors import NotFound, Transient
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.resources import ANALYSIS_RUN, EXPERIMENT
 
-from tests.integration.kit import ANALYSIS_STEP, Gauge, Object, Stage, canary, template
+from tests.integration.kit import ANALYSIS_STEP, ENDLESS, Gauge, Object, Stage, analysis_template, arm, canary, measured
 
 VALUE = {"templates": [{"name": "value"}]}
-ENDLESS = {"count": 1000, "interval": "1s"}
-
-
-def measured(entry: Object) -> bool:
-    return entry.get("reason") == "measured"
 
 
 def run_of(stage: Stage, name: str = "smoke") -> Object:
@@ -28,16 +23,6 @@ def run_of(stage: Stage, name: str = "smoke") -> Object:
 
 def make(stage: Stage, name: str = "smoke", **given: Any) -> Object:
     return stage.run("analysis_run", name=name, **(given or VALUE))
-
-
-def metric(gauge: Gauge, name: str, condition: str = "result >= 0.95", **more: Any) -> Object:
-    web = {"url": gauge.url, "jsonPath": "{$.value}"}
-    return {"name": name, "successCondition": condition, "provider": {"web": web}, **more}
-
-
-def a_template(name: str, cluster_scope: bool = False, **spec: Any) -> Object:
-    kind = "ClusterAnalysisTemplate" if cluster_scope else "AnalysisTemplate"
-    return {"apiVersion": "argoproj.io/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}
 
 
 def without_empty(value: Any) -> Any:
@@ -54,7 +39,7 @@ def without_empty(value: Any) -> Any:
 def for_all(stage: Stage, gauge: Gauge) -> Iterator[str]:
     """The name of a ClusterAnalysisTemplate, which outlives no test."""
     name = f"for-all-{stage.namespace}"
-    stage.apply(a_template(name, cluster_scope=True, metrics=[metric(gauge, "of-the-cluster")]))
+    stage.apply(analysis_template(name, cluster_scope=True, metrics=[gauge.metric("of-the-cluster")]))
     yield name
     stage.kubectl("delete", "clusteranalysistemplate", name, "--wait=false")
 
@@ -190,18 +175,20 @@ def test_a_run_whose_making_is_not_answered_is_made_once(stage: Stage, gauge: Ga
 
 def test_templates_are_flattened_as_the_controller_does(stage: Stage, gauge: Gauge, for_all: str) -> None:
     """The controller's own way is an Experiment that names the outermost template."""
-    shared = {"args": [{"name": "least"}], "metrics": [metric(gauge, "shared", "result >= {{args.least}}")]}
+    shared = {"args": [{"name": "least"}], "metrics": [gauge.metric("shared", "result >= {{args.least}}")]}
     outer = {
         "templates": [{"templateName": for_all, "clusterScope": True}, {"templateName": "inner"}],
         "args": [{"name": "least", "value": "0.5"}, {"name": "unused", "value": "x"}],
-        "metrics": [metric(gauge, "own")],
+        "metrics": [gauge.metric("own")],
         "dryRun": [{"metricName": "own"}],
         "measurementRetention": [{"metricName": ".*", "limit": 5}],
     }
-    inner = {"templates": [{"templateName": "shared"}], "metrics": [metric(gauge, "nested")]}
-    stage.apply(a_template("shared", **shared), a_template("inner", **inner), a_template("outer", **outer))
+    inner = {"templates": [{"templateName": "shared"}], "metrics": [gauge.metric("nested")]}
+    stage.apply(
+        analysis_template("shared", **shared), analysis_template("inner", **inner), analysis_template("outer", **outer)
+    )
     spec = {
-        "templates": [{"name": "one", "selector": {"matchLabels": {"app": "one"}}, "template": template("a:1", "one")}],
+        "templates": [arm("one", "a:1")],
         "analyses": [{"name": "all", "templateName": "outer", "requiredForCompletion": True}],
     }
     reference = stage.ok("experiment", name="reference", definition=spec)
@@ -212,14 +199,14 @@ def test_templates_are_flattened_as_the_controller_does(stage: Stage, gauge: Gau
 
 
 def test_a_given_value_goes_before_that_of_a_template(stage: Stage, gauge: Gauge) -> None:
-    asked = metric(gauge, "value", "result >= {{args.least}}")
-    stage.apply(a_template("value", args=[{"name": "least", "value": "5"}], metrics=[asked]))
+    asked = gauge.metric("value", "result >= {{args.least}}")
+    stage.apply(analysis_template("value", args=[{"name": "least", "value": "5"}], metrics=[asked]))
     assert make(stage, args={"least": 0.5}, **VALUE)["reason"] == "successful"
 
 
 def test_a_secret_stays_a_reference(stage: Stage, gauge: Gauge) -> None:
-    asked = metric(gauge, "value", provider={"web": {"url": gauge.url + "?{{args.token}}", "jsonPath": "{$.value}"}})
-    stage.apply(a_template("value", args=[{"name": "token"}], metrics=[asked]))
+    asked = gauge.metric("value", provider={"web": {"url": gauge.url + "?{{args.token}}", "jsonPath": "{$.value}"}})
+    stage.apply(analysis_template("value", args=[{"name": "token"}], metrics=[asked]))
     stage.kubectl("create", "secret", "generic", "login", "--from-literal=token=open-sesame")
     reference = {"valueFrom": {"secretKeyRef": {"name": "login", "key": "token"}}}
     result = make(stage, args={"token": reference}, **VALUE)
@@ -233,14 +220,14 @@ def nothing(stage: Stage, gauge: Gauge) -> None:
 
 
 def without_a_value(stage: Stage, gauge: Gauge) -> None:
-    asked = metric(gauge, "value", "result >= {{args.least}}")
-    stage.apply(a_template("value", args=[{"name": "least"}], metrics=[asked]))
+    asked = gauge.metric("value", "result >= {{args.least}}")
+    stage.apply(analysis_template("value", args=[{"name": "least"}], metrics=[asked]))
 
 
 def twice(stage: Stage, gauge: Gauge) -> None:
     stage.apply(
-        a_template("value", templates=[{"templateName": "other"}], metrics=[metric(gauge, "m")]),
-        a_template("other", metrics=[metric(gauge, "m")]),
+        analysis_template("value", templates=[{"templateName": "other"}], metrics=[gauge.metric("m")]),
+        analysis_template("other", metrics=[gauge.metric("m")]),
     )
 
 
@@ -297,7 +284,7 @@ def test_neither_good_nor_bad_is_inconclusive(stage: Stage, gauge: Gauge) -> Non
 
 def test_silence_is_no_success_unless_it_is_accepted(stage: Stage, gauge: Gauge) -> None:
     gauge.value = None  # type: ignore[assignment]
-    asked = metric(gauge, "alerts", "true")
+    asked = gauge.metric("alerts", "true")
     result = make(stage, metrics=[asked])
     assert (result["failed"], result["reason"], result["analysis"]["evidence"]) == (True, "insufficient", "silent")
     accepted = make(stage, metrics=[asked], accept_silence=["alerts"])

@@ -27,7 +27,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from tests.integration.kit import Stage, canary
+from tests.integration.kit import Stage, canary, new_namespace
 from tests.integration.proxy import Proxy
 from tests.integration.support import COLLECTION, Lab, PlaybookRun
 
@@ -296,13 +296,11 @@ def _decoded(path: Path, text: str) -> None:
 
 @pytest.fixture(scope="module")
 def ground(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
-    stage = Stage(lab, f"direct-{os.getpid()}")
-    stage.kubectl("create", "namespace", stage.namespace)
-    made = Ground(stage, tmp_path_factory.mktemp("direct"))
-    made.prepare()
-    stage.deploy(canary())
-    yield made
-    stage.kubectl("delete", "namespace", stage.namespace, "--wait=false")
+    with new_namespace(lab, f"direct-{os.getpid()}") as stage:
+        made = Ground(stage, tmp_path_factory.mktemp("direct"))
+        made.prepare()
+        stage.deploy(canary())
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -415,17 +413,23 @@ def test_no_key_stays_on_the_disk(report: Report) -> None:
 
 def test_an_act_and_its_wait_give_the_same_in_both_ways(ground: Ground, stage: Stage) -> None:
     """One way in each of two namespaces, on rollouts of the same name."""
-    ways = {DIRECT: (stage, {}), MODULE: (Stage(stage.lab, f"{stage.namespace}-m"), FORCED)}
-    ways[MODULE][0].kubectl("create", "namespace", ways[MODULE][0].namespace)
-    results: dict[str, Any] = {}
+    with new_namespace(stage.lab, f"{stage.namespace}-m") as other:
+        results = _released(ground, {DIRECT: (stage, {}), MODULE: (other, FORCED)})
+    assert [act["changed"] for act in results[DIRECT]] == [True, False, True]
+    for one, two in zip(results[DIRECT], results[MODULE], strict=True):
+        assert _comparable(one) == _comparable(two)
+
+
+def _released(ground: Ground, ways: Mapping[str, tuple[Stage, Task]]) -> dict[str, list[dict[str, Any]]]:
+    """The results of each way: of a release, of the same again, and of an abort."""
+    results: dict[str, list[dict[str, Any]]] = {}
     for way, (where, keywords) in ways.items():
         where.deploy(canary())
-        common = {"kubeconfig": str(stage.lab.kubeconfig), "namespace": where.namespace, "name": "shop"}
-        released = {**common, "images": {"app": "shop:2.0.0"}, "wait_until": "paused"}
+        released = {**where.shop, "images": {"app": "shop:2.0.0"}, "wait_until": "paused"}
         acts = {
             "release": {f"{COLLECTION}.rollout_set_image": released},
             "again": {f"{COLLECTION}.rollout_set_image": released},
-            "abort": {f"{COLLECTION}.rollout_abort": {**common, "wait": False}},
+            "abort": {f"{COLLECTION}.rollout_abort": {**where.shop, "wait": False}},
         }
         tasks = [{"name": name, **task, **keywords, "register": name} for name, task in acts.items()]
         target = ground.folder / f"{way}.json"
@@ -433,10 +437,7 @@ def test_an_act_and_its_wait_give_the_same_in_both_ways(ground: Ground, stage: S
         tasks.append({"ansible.builtin.copy": {"content": kept, "dest": str(target), "mode": "0600"}})
         ground.run(tasks).succeeded()
         results[way] = json.loads(target.read_text().replace(where.namespace, "NAMESPACE"))
-    ways[MODULE][0].kubectl("delete", "namespace", ways[MODULE][0].namespace, "--wait=false")
-    assert [act["changed"] for act in results[DIRECT]] == [True, False, True]
-    for one, other in zip(results[DIRECT], results[MODULE], strict=True):
-        assert _comparable(one) == _comparable(other)
+    return results
 
 
 def _comparable(result: dict[str, Any]) -> Any:
@@ -449,7 +450,7 @@ def _comparable(result: dict[str, Any]) -> Any:
 def test_an_act_without_a_wait_is_one_get_and_one_patch(ground: Ground, stage: Stage) -> None:
     stage.deploy(canary())
     with Proxy(stage.lab.kubeconfig).running() as proxy:
-        options = {"host": proxy.url, "api_key": "x", "namespace": stage.namespace, "name": "shop", "wait": False}
+        options = {**proxy.options, "namespace": stage.namespace, "name": "shop", "wait": False}
         task = {f"{COLLECTION}.rollout_set_image": {**options, "images": {"app": "shop:2.0.0"}}}
         assert ground.run([task]).succeeded().changed == 1
         assert [request.method for request in proxy.requests] == ["GET", "PATCH"]
@@ -458,8 +459,7 @@ def test_an_act_without_a_wait_is_one_get_and_one_patch(ground: Ground, stage: S
 def test_the_timeout_of_a_task_ends_a_wait(ground: Ground, stage: Stage) -> None:
     stage.deploy(canary(steps=[{"setWeight": 20}, {"pause": {"duration": "1h"}}]))
     stage.ok("rollout_set_image", images={"app": "shop:2.0.0"}, wait_until="paused")
-    options = {"kubeconfig": str(stage.lab.kubeconfig), "namespace": stage.namespace, "name": "shop"}
-    task = {f"{COLLECTION}.rollout_wait": {**options, "until": "healthy", "wait_timeout": "2h"}, "timeout": 3}
+    task = {f"{COLLECTION}.rollout_wait": {**stage.shop, "until": "healthy", "wait_timeout": "2h"}, "timeout": 3}
     after = {"ansible.builtin.debug": {"msg": "failed is {{ result.failed }}"}}
     done = ground.run([{**task, "register": "result", "ignore_errors": True}, after]).succeeded()
     assert re.search(r"timed out after 3 second", done.output, re.IGNORECASE)

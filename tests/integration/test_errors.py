@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.kit import Object, Result, canary, template
+from tests.integration.kit import Object, Result, arm, canary
 from tests.integration.scene import TOKEN, Scene, set_scene
 from tests.integration.support import Lab, run_module, run_playbook
 
@@ -69,9 +69,7 @@ def bad_definition(definition: Object, *says: str) -> Wrong:
 METRIC: Object = {"name": "value", "provider": {"web": {"url": "{{args.host}}"}}}
 # An Experiment with the stable version of a Rollout.
 STABLE: Object = {"templates": [{"name": "old", "specRef": "stable"}]}
-ARM: Object = {
-    "templates": [{"name": "new", "selector": {"matchLabels": {"app": "shop"}}, "template": template("shop:2.0.0")}]
-}
+ARM: Object = {"templates": [arm("new", "shop:2.0.0")]}
 
 VALUES: Mapping[str, Wrong] = {
     "no images": bad("rollout_set_image", {"images": {}}, "images is missing", "container: image"),

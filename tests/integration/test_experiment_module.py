@@ -11,18 +11,7 @@ import pytest
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.errors import NotFound
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.resources import EXPERIMENT
 
-from tests.integration.kit import Gauge, Object, Stage, canary, template
-
-ENDLESS = {"count": 1000, "interval": "1s"}
-
-
-def measured(entry: Object) -> bool:
-    return entry.get("reason") == "measured"
-
-
-def arm(name: str) -> Object:
-    """A template with one pod."""
-    return {"name": name, "selector": {"matchLabels": {"app": name}}, "template": template("shop:1", name)}
+from tests.integration.kit import ENDLESS, Gauge, Object, Stage, arm, canary, measured
 
 
 def analysis(name: str, of: str = "", **more: Any) -> Object:

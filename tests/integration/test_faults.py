@@ -18,6 +18,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -38,11 +39,12 @@ from tests.integration.kit import (
     Stage,
     argument_spec,
     arguments,
+    arm,
     blue_green,
     canary,
     deployment,
+    new_namespace,
     referring,
-    template,
 )
 from tests.integration.proxy import Fault, Proxy, dry_runs, every, reads, refused, watches, writes
 from tests.integration.support import Lab
@@ -262,9 +264,7 @@ def declared(number: int, **annotations: str) -> Object:
 MEASURED_ONCE: Object = {"templates": [{"name": "value"}]}
 PROBE: Object = {
     "analyses": [{"name": "value", "templateName": "value", "requiredForCompletion": True}],
-    "templates": [
-        {"name": "probe", "selector": {"matchLabels": {"app": "probe"}}, "template": template("probe:1", "probe")}
-    ],
+    "templates": [arm("probe", "probe:1")],
 }
 
 STORIES: Mapping[str, Story] = {
@@ -395,7 +395,7 @@ class Narrator:
 
     def __init__(self, stage: Stage, name: str, proxy: Proxy, weather: Weather) -> None:
         self._stage, self._name, self._proxy, self._weather = stage, name, proxy, weather
-        self._through = connect({"host": proxy.url, "api_key": "unused"})
+        self._through = connect(proxy.options)
 
     def tell(self, story: Story) -> Book:
         book = Book()
@@ -457,18 +457,13 @@ PLOTS: list[Plot] = [
 @pytest.fixture(scope="module")
 def books(lab: Lab) -> Iterator[Mapping[Plot, Future[Book]]]:
     """Each story under each fault."""
-    stage, gauge = Stage(lab, f"faults-{os.getpid()}"), Gauge()
-    stage.kubectl("create", "namespace", stage.namespace)
-    try:
+    with new_namespace(lab, f"faults-{os.getpid()}") as stage, closing(Gauge()) as gauge:
         names = {plot: f"shop-{number}" for number, plot in enumerate(PLOTS)}
         stage.apply(
             gauge.template(), *(each for plot, name in names.items() for each in STORIES[plot[1]].objects(name))
         )
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
             yield {plot: pool.submit(_write, stage, names[plot], *plot) for plot in PLOTS}
-    finally:
-        gauge.close()
-        stage.kubectl("delete", "namespace", stage.namespace, "--wait=false")
 
 
 def _write(stage: Stage, name: str, fault: str, story: str) -> Book:

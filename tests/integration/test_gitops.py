@@ -19,8 +19,7 @@ TWO = {"app": "shop:2.0.0"}
 
 def sync(stage: Stage, *objects: Object) -> None:
     """What Argo CD does with what it finds in Git."""
-    argo = ("--server-side", "--force-conflicts", "--field-manager=argocd-controller")
-    stage.kubectl("apply", *argo, "-f", "-", given={"apiVersion": "v1", "kind": "List", "items": list(objects)})
+    stage.apply(*objects, manager="argocd-controller")
 
 
 def tracked(stage: Stage, raw: Object, group: str = "argoproj.io") -> Object:
@@ -114,11 +113,10 @@ def test_a_declaration_heeds_a_mark_where_no_field_is_held(stage: Stage) -> None
 
 
 def test_ansible_shows_the_warning_wherever_the_task_runs(stage: Stage, git: Object, tmp_path: Path) -> None:
-    where = {"name": "shop", "namespace": stage.namespace, "kubeconfig": str(stage.lab.kubeconfig)}
     warned = {"that": "result.warnings is search('managed by Argo CD .Application web.')"}
     tasks: list[Object] = []
     for image, how in (("shop:2.0.0", {}), ("shop:3.0.0", {"async": 120, "poll": 1})):
-        arguments = {**where, "images": {"app": image}, "wait_timeout": PATIENCE}
+        arguments = {**stage.shop, "images": {"app": image}, "wait_timeout": PATIENCE}
         tasks += [
             {"progressive.delivery.rollout_set_image": arguments, "register": "result", **how},
             {"ansible.builtin.assert": warned},

@@ -26,7 +26,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -259,7 +258,7 @@ def test_whatever_the_order(walkers: list[Walker], supervised: Supervised) -> No
 def compare(walkers: list[Walker]) -> None:
     """At rest, the plugin's table shows what rollout_info says."""
     stage = walkers[0].stage
-    plugin = Plugin(Path(stage.lab.record["bin"]["kubectl-argo-rollouts"]), stage.lab.kubeconfig, stage.namespace)
+    plugin = Plugin.on(stage)
 
     def agreed() -> bool:
         ours = {item["name"]: row(None, item) for item in stage.run("rollout_info")["rollouts"]}  # type: ignore[arg-type]

@@ -20,18 +20,17 @@ VOLATILE = ("timeline", "invocation", "warnings")
 @pytest.mark.smoke
 def test_a_module_returns_what_the_engine_returns(stage: Stage) -> None:
     stage.deploy(canary())
-    common = {"kubeconfig": str(stage.lab.kubeconfig), "namespace": stage.namespace, "name": "shop"}
     wish = {"images": {"app": "shop:2.0.0"}, "wait_until": "paused"}
 
-    assert run_module("rollout_set_image", {**common, **wish}, "--check")["changed"]
+    assert run_module("rollout_set_image", {**stage.shop, **wish}, "--check")["changed"]
     assert stage.ok("rollout_wait", until="healthy")["rollout"]["images"] == {"app": "shop:1.0.0"}
 
-    done = run_module("rollout_set_image", {**common, **wish})
+    done = run_module("rollout_set_image", {**stage.shop, **wish})
     assert (done["changed"], done["reason"], done["revision"]) == (True, "paused", 2)
     assert "diff" not in done
     assert done["timeline"][-1]["phase"] == "Paused"
 
-    again = run_module("rollout_set_image", {**common, **wish})
+    again = run_module("rollout_set_image", {**stage.shop, **wish})
     same = stage.run("rollout_set_image", **wish)
     assert {key: again[key] for key in same if key not in VOLATILE} == {
         key: same[key] for key in same if key not in VOLATILE

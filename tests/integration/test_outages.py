@@ -13,15 +13,13 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
-from ansible_collections.progressive.delivery.plugins.module_utils._cluster.connect import connect
-from ansible_collections.progressive.delivery.plugins.module_utils._engine.task import run_task
 
 from tests.integration import proxy
-from tests.integration.kit import GATED_STEPS, Gauge, Object, Result, Stage, arguments, canary
+from tests.integration.kit import GATED_STEPS, Gauge, Object, Result, Stage, arm, canary, new_namespace
 from tests.integration.proxy import Effect, Fault, Proxy, Request, every, refused
 from tests.integration.support import Lab
 
@@ -50,18 +48,7 @@ OUTAGES: Mapping[str, Outage] = {
 }
 
 MEASURES: Object = {"templates": [{"name": "value"}]}
-PROBE: Object = {
-    "templates": [
-        {
-            "name": "probe",
-            "selector": {"matchLabels": {"app": "probe"}},
-            "template": {
-                "metadata": {"labels": {"app": "probe"}},
-                "spec": {"containers": [{"name": "app", "image": "probe:1"}]},
-            },
-        }
-    ]
-}
+PROBE: Object = {"templates": [arm("probe", "probe:1")]}
 
 
 def declared(number: int) -> Object:
@@ -133,15 +120,10 @@ class End:
 
 @pytest.fixture(scope="module")
 def ends(lab: Lab) -> Iterator[Mapping[Case, Future[End]]]:
-    stage, gauge = Stage(lab, f"outages-{os.getpid()}"), Gauge()
-    stage.kubectl("create", "namespace", stage.namespace)
-    try:
+    with new_namespace(lab, f"outages-{os.getpid()}") as stage, closing(Gauge()) as gauge:
         _prepare(stage, gauge)
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
             yield {case: pool.submit(_suffer, stage, *case) for case in CASES}
-    finally:
-        gauge.close()
-        stage.kubectl("delete", "namespace", stage.namespace, "--wait=false")
 
 
 def _prepare(stage: Stage, gauge: Gauge) -> None:
@@ -158,14 +140,10 @@ def _prepare(stage: Stage, gauge: Gauge) -> None:
 def _suffer(stage: Stage, outage: str, beginning: str, verb: str) -> End:
     first, verbs = BEGINNINGS[beginning]
     module, options = verbs[verb]
-    usual: dict[str, Any] = {"namespace": stage.namespace, "wait_timeout": TIMEOUT}
-    if module != "analysis_wait":
-        usual["name"] = "shop"
-    known = arguments(module, {**usual, **options})
     with Proxy(stage.lab.kubeconfig).running() as between:
         between.script(Fault(from_the(first), OUTAGES[outage].effect, times=10**6))
-        through = connect({"host": between.url, "api_key": "unused"})
-        return End(run_task(module, known, lambda: through), between.url, list(between.requests))
+        result = stage.through(**between.options).run(module, **{"wait_timeout": TIMEOUT, **options})
+        return End(result, between.url, list(between.requests))
 
 
 @pytest.mark.parametrize(("outage", "beginning", "verb"), CASES)

@@ -9,15 +9,10 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.integration.kit import ANALYSIS_STEP, Gauge, Object, Stage, blue_green, canary
+from tests.integration.kit import ANALYSIS_STEP, Gauge, Object, Stage, at_gate, at_preview, canary
 from tests.integration.support import eventually
 
 TWO = {"app": "shop:2.0.0"}
-
-
-def at_gate(stage: Stage) -> None:
-    stage.deploy(canary())
-    stage.ok("rollout_set_image", images=TWO, wait_until="paused")
 
 
 def pods(stage: Stage) -> set[str]:
@@ -60,8 +55,7 @@ def test_an_abort_of_what_is_held_brings_everyone_back(stage: Stage) -> None:
 
 
 def test_a_preview_is_not_promoted_by_a_pause(stage: Stage) -> None:
-    stage.deploy(*blue_green())
-    stage.ok("rollout_set_image", images=TWO, wait_until="paused")
+    at_preview(stage)
     active = stage.get()["status"]["blueGreen"]["activeSelector"]
     assert stage.ok("rollout_pause")["rollout"]["message"] == "manually paused"
     resumed = stage.ok("rollout_pause", state="resumed")
@@ -135,8 +129,7 @@ def test_the_last_pod_is_waited_for(stage: Stage) -> None:
 
 
 def test_both_versions_of_a_blue_green_rollout_are_restarted(stage: Stage) -> None:
-    stage.deploy(*blue_green())
-    stage.ok("rollout_set_image", images=TWO, wait_until="paused")
+    at_preview(stage)
     before = pods(stage)
     restart(stage, token="a")
     assert pods(stage) & before == set()

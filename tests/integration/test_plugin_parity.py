@@ -29,7 +29,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.kit import Stage
+from tests.integration.kit import Stage, new_namespace
 from tests.integration.support import Lab
 
 Tree = dict[str, Any]
@@ -334,6 +334,10 @@ class Plugin:
     kubeconfig: Path
     namespace: str
 
+    @classmethod
+    def on(cls, stage: Stage) -> Plugin:
+        return cls(Path(stage.lab.record["bin"]["kubectl-argo-rollouts"]), stage.lab.kubeconfig, stage.namespace)
+
     def run(self, *arguments: str) -> tuple[str, str]:
         """Output and errors."""
         result = subprocess.run(
@@ -404,25 +408,22 @@ def views(lab: Lab) -> Views:
     together = Views({}, {}, {}, {}, {})
     cases = make_cases()
     for number in range(NAMESPACES):
-        together.add(view(Stage(lab, f"parity-{number}-{os.getpid()}"), cases[number::NAMESPACES]))
+        with new_namespace(lab, f"parity-{number}-{os.getpid()}") as stage:
+            together.add(view(stage, cases[number::NAMESPACES]))
     return together
 
 
 def view(stage: Stage, cases: Sequence[Case]) -> Views:
-    """Store these Rollouts in a namespace of their own and look at them from both sides."""
-    stage.kubectl("create", "namespace", stage.namespace)
-    try:
-        store(stage, cases)
-        plugin = Plugin(Path(stage.lab.record["bin"]["kubectl-argo-rollouts"]), stage.lab.kubeconfig, stage.namespace)
-        # Of a Rollout with a workloadRef these commands say nothing without its Deployment.
-        single = [case.name for case in cases if "workloadRef" not in case.spec]
-        with ThreadPoolExecutor(PARALLEL) as pool:
-            sentences = dict(zip(single[::2], pool.map(plugin.status, single[::2]), strict=True))
-            details = dict(zip(single[1::2], pool.map(plugin.get, single[1::2]), strict=True))
-        ours = {item["name"]: item for item in stage.run("rollout_info")["rollouts"]}
-        return Views({case.name: case for case in cases}, ours, plugin.list(), sentences, details)
-    finally:
-        stage.kubectl("delete", "namespace", stage.namespace, "--wait=false")
+    """Store these Rollouts and look at them from both sides."""
+    store(stage, cases)
+    plugin = Plugin.on(stage)
+    # Of a Rollout with a workloadRef these commands say nothing without its Deployment.
+    single = [case.name for case in cases if "workloadRef" not in case.spec]
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        sentences = dict(zip(single[::2], pool.map(plugin.status, single[::2]), strict=True))
+        details = dict(zip(single[1::2], pool.map(plugin.get, single[1::2]), strict=True))
+    ours = {item["name"]: item for item in stage.run("rollout_info")["rollouts"]}
+    return Views({case.name: case for case in cases}, ours, plugin.list(), sentences, details)
 
 
 # -- the comparison

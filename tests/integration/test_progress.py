@@ -15,7 +15,7 @@ import ansible_runner
 import pytest
 
 from tests.integration.kit import Stage, canary
-from tests.integration.support import COLLECTION
+from tests.integration.support import COLLECTION, play
 
 Task = dict[str, Any]
 
@@ -28,15 +28,13 @@ def gated(stage: Stage) -> Stage:
 
 
 def _release(stage: Stage, version: str, **options: Any) -> Task:
-    common = {"kubeconfig": str(stage.lab.kubeconfig), "namespace": stage.namespace, "name": "shop"}
     wish = {"images": {"app": f"shop:{version}"}, "wait_until": "paused", **options}
-    return {"name": f"Release {version}", f"{COLLECTION}.rollout_set_image": {**common, **wish}}
+    return {"name": f"Release {version}", f"{COLLECTION}.rollout_set_image": {**stage.shop, **wish}}
 
 
-def _play(folder: Path, *tasks: Task) -> Path:
-    play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": list(tasks)}
+def _play(folder: Path, *tasks: Task, hosts: str = "localhost") -> Path:
     playbook = folder / "play.yml"
-    playbook.write_text(json.dumps([play]))
+    playbook.write_text(json.dumps([play(hosts=hosts, tasks=list(tasks))]))
     return playbook
 
 
@@ -44,9 +42,9 @@ def _lines(text: str, stage: Stage) -> list[str]:
     return [line for line in text.splitlines() if line.startswith(f"  [localhost] {stage.namespace}/shop ")]
 
 
-def _ansible(playbook: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def _ansible(playbook: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["ansible-playbook", str(playbook)],
+        ["ansible-playbook", *options, str(playbook)],
         env={**os.environ, **environment}, capture_output=True, text=True, timeout=300, check=True,
     )  # fmt: skip
 
@@ -90,15 +88,7 @@ def test_nothing_is_told_where_it_is_not_wanted_or_not_allowed(gated: Stage, tmp
 
 
 def test_several_hosts_stay_apart(gated: Stage, tmp_path: Path) -> None:
-    playbook = _play(tmp_path, _release(gated, "2.0.0"))
-    play = json.loads(playbook.read_text())
-    play[0]["hosts"] = "all"
-    playbook.write_text(json.dumps(play))
-    inventory = "one,two"
-    done = subprocess.run(
-        ["ansible-playbook", "--inventory", inventory, str(playbook)],
-        capture_output=True, text=True, timeout=300, check=True,
-    )  # fmt: skip
+    done = _ansible(_play(tmp_path, _release(gated, "2.0.0"), hosts="all"), "--inventory", "one,two")
     for host in ("one", "two"):
         assert f"  [{host}] {gated.namespace}/shop 00:00 " in done.stdout
 

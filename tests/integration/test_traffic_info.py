@@ -11,15 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.progressive.delivery.plugins.module_utils._cluster.connect import connect
-from ansible_collections.progressive.delivery.plugins.module_utils._engine.task import run_task
 from ansible_collections.progressive.delivery.plugins.module_utils._lab import identities
 from ansible_collections.progressive.delivery.plugins.module_utils._lab.lab import Lab as LabRecord
 from ansible_collections.progressive.delivery.plugins.module_utils._model.tree import render
 
-from tests.integration.kit import Gauge, Object, Stage, arguments, blue_green, canary, service
+from tests.integration.kit import ANALYSIS_STEP, Gauge, Object, Stage, blue_green, canary, service
 from tests.integration.shop import destination_rule, split, virtual_service
-from tests.integration.support import eventually, run_module, run_playbook
+from tests.integration.support import eventually, play, run_module, run_playbook
 from tests.integration.test_plugin_parity import Plugin
 
 GATE: Object = {"pause": {}}
@@ -147,8 +145,7 @@ def test_what_somebody_else_has_written_and_what_may_not_be_read(stage: Stage, t
     stage.apply(virtual_service(split(50)))
     selector = {"spec": {"selector": {"rollouts-pod-template-hash": stable}}}
     stage.kubectl("patch", "service", "canary", "--patch", json.dumps(selector))
-    common = {"kubeconfig": str(stage.lab.kubeconfig), "namespace": stage.namespace, "name": "shop"}
-    result = run_module("traffic_info", common)
+    result = run_module("traffic_info", stage.shop)
     assert (result["failed"], result["changed"], result["reason"]) == (False, False, "disagree")
     found = [(item["what"], item["expected"], item["found"]) for item in result["traffic"]["disagreements"]]
     assert found[:2] == [("weight", 80, 50), ("weight", 20, 50)]
@@ -172,8 +169,7 @@ def eve(stage: Stage, folder: Path) -> Object:
     stage.kubectl("create", "rolebinding", "eve", "--role=eve", f"--serviceaccount={stage.namespace}:eve")
     kubeconfig = folder / "eve"
     identities.service_account(LabRecord.load(stage.lab.name), stage.namespace, "eve", kubeconfig, seconds=3600)
-    given = arguments("traffic_info", {"name": "shop", "namespace": stage.namespace})
-    return run_task("traffic_info", given, lambda: connect({"kubeconfig": str(kubeconfig)}))
+    return stage.through(kubeconfig=str(kubeconfig)).run("traffic_info")
 
 
 # -- rollout_tree
@@ -197,12 +193,11 @@ def head(text: str) -> list[str]:
 def test_the_tree_is_that_of_the_plugin(stage: Stage, gauge: Gauge) -> None:
     experiment = {"templates": [{"name": "baseline", "specRef": "stable"}, {"name": "new", "specRef": "canary"}]}
     experiment["analyses"] = [{"name": "compare", "templateName": "value"}]
-    analysis = {"analysis": {"templates": [{"templateName": "value"}]}}
     measured = gauge.template(count=2, interval="1s")
     # Without a duration the experiment stays, and so do its pods.
-    stage.deploy(canary(steps=[{"setWeight": 50}, analysis, {"experiment": experiment}], replicas=2), measured)
+    stage.deploy(canary(steps=[{"setWeight": 50}, ANALYSIS_STEP, {"experiment": experiment}], replicas=2), measured)
     assert not stage.run("rollout_set_image", images={"app": "shop:2.0.0"})["failed"]
-    plugin = Plugin(Path(stage.lab.record["bin"]["kubectl-argo-rollouts"]), stage.lab.kubeconfig, stage.namespace)
+    plugin = Plugin.on(stage)
 
     def both() -> str | None:
         theirs, _errors = plugin.about("shop", "get", "rollout", "--no-color")
@@ -232,9 +227,8 @@ def test_the_filter_in_a_playbook(stage: Stage, tmp_path: Path) -> None:
         "name": "Show",
         "ansible.builtin.debug": {"msg": "{{ (found | progressive.delivery.rollout_tree).splitlines() }}"},
     }
-    play = {"name": "Play", "hosts": "localhost", "gather_facts": False, "tasks": [read, show]}
     playbook = tmp_path / "show.yml"
-    playbook.write_text(json.dumps([play]))
+    playbook.write_text(json.dumps([play(tasks=[read, show])]))
     output = run_playbook(playbook).succeeded().output
     assert "Status:          ✔ Healthy" in output
     assert re.search(r"└──□ shop-\S+ +Pod +✔ Running", output)

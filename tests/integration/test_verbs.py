@@ -12,24 +12,13 @@ from typing import Any
 
 import pytest
 
-from tests.integration.kit import Object, Stage, blue_green, canary, deployment, referring
+from tests.integration.kit import Object, Stage, at_gate, at_preview, canary, deployment, referring
 
 Prepare = Callable[[Stage], object]
 
 
 def healthy(stage: Stage) -> None:
     stage.deploy(canary())
-
-
-def at_gate(stage: Stage) -> None:
-    stage.deploy(canary())
-    stage.ok("rollout_set_image", images={"app": "shop:2.0.0"}, wait_until="paused")
-
-
-def at_preview(stage: Stage) -> None:
-    rollout, *services = blue_green()
-    stage.deploy(rollout, *services)
-    stage.ok("rollout_set_image", images={"app": "shop:2.0.0"}, wait_until="paused")
 
 
 def aborted(stage: Stage) -> None:

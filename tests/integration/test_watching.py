@@ -44,21 +44,20 @@ class Wait:
 
 @dataclass
 class Watching:
-    """A Rollout at its gate, and waits for its end through proxies of their own."""
+    """A Rollout at its gate, and a wait for its end through a proxy."""
 
     stage: Stage
     pool: ThreadPoolExecutor
-    proxies: list[Proxy] = field(default_factory=list)
+    proxy: Proxy
 
     def wait(self, *faults: Fault, timeout: str = "60s") -> Wait:
         """Returns when the watch is open."""
-        between = self.proxies[0]
-        between.script(*faults)
-        through = connect({"host": between.url, "api_key": "unused"})
+        self.proxy.script(*faults)
+        through = connect(self.proxy.options)
         given = {"namespace": self.stage.namespace, "name": "shop", "until": "healthy", "wait_timeout": timeout}
         known, timeline = arguments("rollout_wait", given), []
         future = self.pool.submit(run_task, "rollout_wait", known, lambda: through, listener=timeline.append)
-        wait = Wait(between, future, timeline)
+        wait = Wait(self.proxy, future, timeline)
         eventually(lambda: wait.count("watch"))
         return wait
 
@@ -72,7 +71,7 @@ def watching(stage: Stage) -> Iterator[Watching]:
     stage.deploy(canary(replicas=1, steps=GATE))
     stage.ok("rollout_set_image", images={"app": "shop:2.0.0"}, wait_until="paused")
     with Proxy(stage.lab.kubeconfig).running() as between, ThreadPoolExecutor(2) as pool:
-        yield Watching(stage, pool, [between])
+        yield Watching(stage, pool, between)
 
 
 def test_a_quiet_wait_is_one_read_and_one_watch(watching: Watching) -> None:

@@ -220,9 +220,8 @@ class FakeCluster:
         key = _key(body)
         if key not in self._objects:
             found = self._add(body, dry_run)
-        elif body["metadata"].get("resourceVersion") not in (None, self._objects[key]["metadata"]["resourceVersion"]):
-            raise Conflict("the object has been modified; please apply your changes to the latest version", 409)
         else:
+            _heed_lock(self._objects[key], body)
             found = merged(self._objects[key], body)
             found = found if dry_run else self._store(key, found)
         if done is not None:
@@ -352,13 +351,18 @@ class FakeCluster:
         return self._objects[key]
 
 
+def version_of(raw: Object) -> int:
+    return int(raw["metadata"]["resourceVersion"])
+
+
 class FakeFeed:
     """The versions of one object after ``start``; waits on the fake clock."""
 
     def __init__(self, cluster: FakeCluster, key: Key, start: int) -> None:
         self._cluster, self._key = cluster, key
-        known = [event for event in cluster.events(key, 0) if isinstance(event, Changed)]
-        self._position = sum(int(event.object["metadata"]["resourceVersion"]) <= start for event in known)
+        known = enumerate(cluster.events(key, 0), 1)
+        old = (number for number, event in known if isinstance(event, Changed) and version_of(event.object) <= start)
+        self._position = max(old, default=0)
 
     def next(self, timeout: float) -> Event | None:
         end = self._cluster.clock.elapsed + timeout
@@ -422,6 +426,12 @@ def _key(raw: Tree) -> Key:
     return plurals[raw["kind"]], raw["metadata"]["name"]
 
 
+def _heed_lock(old: Object, body: Object) -> None:
+    """A write that names a version is for that one only."""
+    if body.get("metadata", {}).get("resourceVersion") not in (None, old["metadata"]["resourceVersion"]):
+        raise Conflict("the object has been modified; please apply your changes to the latest version", 409)
+
+
 def _patched(old: Object, request: Request) -> Object:
     """As the apiserver applies it: with its lock, and each of status and the rest by its own path only."""
     if request.content_type != MERGE_PATCH:
@@ -430,9 +440,7 @@ def _patched(old: Object, request: Request) -> Object:
         except (jsonpatch.JsonPatchTestFailed, jsonpatch.JsonPatchConflict) as error:
             raise Conflict("the server rejected our request due to an error in our request", 422) from error
     body = dict(request.body)
-    lock = body.get("metadata", {}).get("resourceVersion")
-    if lock not in (None, old["metadata"]["resourceVersion"]):
-        raise Conflict("the object has been modified; please apply your changes to the latest version", 409)
+    _heed_lock(old, body)
     writable = {part: value for part, value in body.items() if (part == "status") == (request.subresource == "status")}
     return merged(old, writable)
 

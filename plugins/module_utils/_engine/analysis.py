@@ -53,7 +53,7 @@ class AnalysisWait:
         self._cluster, self._clock, self._namespace, self._options = cluster, clock, namespace, options
         self._run_name, self._kind = run_name, kind
         self._accept_silence, self._census = accept_silence, census
-        self._patience = Patience(clock, clock.monotonic() + options.timeout)
+        self._patience = Patience(clock, options.timeout)
         self._reader = Reader(cluster, clock, self._patience, namespace, rollout)
         self._timeline = Timeline(clock, listener)
         self._watching = Watching(cluster, clock, self._patience, namespace, self._timeline, follows=options.follows)

@@ -38,7 +38,7 @@ from .._verbs.plan import Act, Change, Sight, Snapshot, SpecField
 from .._verbs.revision import new_version_seen
 from .._verbs.wait import Wait
 from .gitops import heed
-from .outcome import Outcome, Stop
+from .outcome import IN_DOUBT, Outcome, Stop, about
 from .own import Name, OwnTask, Request
 from .ports import Clock, ClusterPort
 from .retry import Patience
@@ -104,7 +104,7 @@ class Declaration:
     ) -> None:
         self._cluster, self._clock, self._wanted, self._options = cluster, clock, wanted, options
         self._listener = listener
-        self._patience = Patience(clock, clock.monotonic() + options.timeout)
+        self._patience = Patience(clock, options.timeout)
         self._live: Object | None = None
         # The first step whose write may have been done: what it has changed no later look can tell.
         self._unsure: Step | None = None
@@ -311,10 +311,9 @@ class Declaration:
         return lambda now: Sight.SEEN if now.observed else Sight.PENDING
 
     def _failed(self, reason: str, message: str) -> Outcome:
-        label = self._wanted.label
-        text = message if label in message else f"{label}: {message}"
+        text = about(self._wanted.label, message)
         if self._unsure is not None:
-            text = f"{text}. The write was answered by an error, or not at all: whether it was done is unknown"
+            text = f"{text}. {IN_DOUBT}"
         snapshot = None if self._live is None else self._snapshot(self._live)
         return Outcome(self._unsure is not None, True, reason, text, snapshot)
 

@@ -33,10 +33,13 @@ TICK = 5.0
 # and whether an analysis has measured something, while somebody listens.
 GLANCE = 0.5
 
-CHECK_CONTROLLER = (
-    "check that the argo-rollouts controller runs, watches this namespace, and that its --instance-id matches the "
-    "label argo-rollouts.argoproj.io/controller-instance-id of the Rollout"
-)
+
+def check_controller(kind: str) -> str:
+    """What to do about an object of that kind that no controller works on."""
+    return (
+        "check that the argo-rollouts controller runs, watches this namespace, and that its --instance-id matches the "
+        f"label argo-rollouts.argoproj.io/controller-instance-id of the {kind}"
+    )
 
 
 MORE_TIME = "Give it more time with wait_timeout"
@@ -141,7 +144,7 @@ class Follower:
             self._overdue_since = self._clock.monotonic()
         if not self._told and self._clock.monotonic() - self._overdue_since >= TELL_AFTER:
             self._told = True
-            self._timeline.note("controller_absent", f"{debt}; {CHECK_CONTROLLER}")
+            self._timeline.note("controller_absent", f"{debt}; {check_controller(ROLLOUT.kind)}")
 
     def _out_of_time(self, snapshot: Snapshot, waiting: str) -> Stop:
         elapsed = format_seconds(round(self._clock.monotonic() - self._started, 1))
@@ -150,7 +153,8 @@ class Follower:
             return Stop("unreachable", f"{text}. {self._lost}; check the network and the apiserver")
         absent = self._controller_absent(snapshot)
         if absent:
-            return Stop("controller_absent", f"{text}. The controller does not react: {absent}; {CHECK_CONTROLLER}")
+            text = f"{text}. The controller does not react: {absent}"
+            return Stop("controller_absent", f"{text}; {check_controller(ROLLOUT.kind)}")
         state = waiting_for(snapshot.rollout, snapshot.observed).state
         if state == DEADLINE:
             return Stop("progress_deadline", text)

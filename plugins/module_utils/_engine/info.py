@@ -36,7 +36,7 @@ def read_rollouts(
 
     With ``tree`` each has what belongs to it. A name that does not exist gives an empty list. Raises ClusterError.
     """
-    around = _Surroundings(cluster, Patience(clock, clock.monotonic() + timeout), namespace)
+    around = _Surroundings(cluster, Patience(clock, timeout), namespace)
     if name:
         try:
             found = [around.get(ROLLOUT, (namespace, name))]

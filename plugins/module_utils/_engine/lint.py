@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import copy
 import difflib
 import glob
 import os
@@ -117,7 +116,7 @@ def _inside(directory: Path) -> list[Path]:
 
 def _ask(cluster: ClusterPort, clock: Clock, ours: Sequence[Document], namespace: str) -> Iterator[Finding]:
     """What the apiserver says to a dry run of each object of Argo Rollouts, within a time that grows with them."""
-    patience = Patience(clock, clock.monotonic() + SECONDS + SECONDS_EACH * len(ours))
+    patience = Patience(clock, SECONDS + SECONDS_EACH * len(ours))
     for document in ours:
         try:
             _dry_run(cluster, patience, document, namespace)
@@ -132,7 +131,7 @@ def _ask(cluster: ClusterPort, clock: Clock, ours: Sequence[Document], namespace
 def _dry_run(cluster: ClusterPort, patience: Patience, document: Document, namespace: str) -> None:
     """Under another name where the object is there, and in another namespace where its own is not there yet."""
     resource = _RESOURCES[document.kind]
-    body = copy.deepcopy(dict(document.object))
+    body = dict(document.object)
     metadata = body["metadata"] = dict(body["metadata"]) if isinstance(body.get("metadata"), Mapping) else {}
     for key in _GIVEN:
         metadata.pop(key, None)

@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
 from typing import Any
 
 from .._cluster.errors import ClusterError
 from .._cluster.events import Broken, Changed, Gone
-from .._cluster.resources import ANALYSIS_RUN
+from .._cluster.resources import ANALYSIS_RUN, Object
 from .._model.analysis import AnalysisRun, Metric
 from .._model.rollout import Rollout
 from .ports import ClusterPort, FeedPort
@@ -40,18 +40,16 @@ class News:
                 yield {"reason": "measured", "message": _line(metric), **told}
 
 
-class Onlooker(AbstractContextManager["Onlooker"]):
-    """Watches the AnalysisRuns of a rollout that somebody waits for, and tells the listener what they measure.
+class Beside(AbstractContextManager["Beside"]):
+    """Watches AnalysisRuns beside what is waited for: they are only shown, so nothing that goes wrong here matters.
 
-    They are only shown: what becomes of the rollout is read from the rollout. So nothing that goes wrong here matters.
+    ``see`` gets each version of each of them.
     """
 
-    def __init__(self, cluster: ClusterPort, timeline: Timeline) -> None:
-        self._cluster, self._timeline = cluster, timeline
+    def __init__(self, cluster: ClusterPort, see: Callable[[Object], AnalysisRun]) -> None:
+        self._cluster, self._see = cluster, see
         self._stack = ExitStack()
-        self._news = News()
         self._feeds: dict[str, FeedPort] = {}
-        self._seen: set[str] = set()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -63,6 +61,46 @@ class Onlooker(AbstractContextManager["Onlooker"]):
         """Whether there is anything that may bring news."""
         return bool(self._feeds)
 
+    def watch(self, namespace: str, name: str, timeout: float) -> None:
+        """See a run, and from now on what becomes of it. ``timeout`` in seconds is for the one request."""
+        try:
+            raw = self._cluster.get(ANALYSIS_RUN, namespace, name, timeout)
+        except ClusterError:
+            return
+        if not self._see(raw).completed:
+            self._feeds[name] = self._stack.enter_context(self._cluster.feed(ANALYSIS_RUN, raw))
+
+    def look(self) -> None:
+        """See what has come since the last call; does not wait."""
+        for name, feed in list(self._feeds.items()):
+            while (event := feed.next(0)) is not None:
+                through = isinstance(event, Changed) and self._see(event.object).completed
+                if through or isinstance(event, Gone | Broken):
+                    self._feeds.pop(name, None)
+
+
+class Onlooker(AbstractContextManager["Onlooker"]):
+    """Tells the listener what the AnalysisRuns of a rollout measure that somebody waits for.
+
+    What becomes of the rollout is read from the rollout.
+    """
+
+    def __init__(self, cluster: ClusterPort, timeline: Timeline) -> None:
+        self._timeline = timeline
+        self._beside = Beside(cluster, self._show)
+        self._news = News()
+        self._seen: set[str] = set()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._beside.__exit__(kind, error, trace)
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is anything that may bring news."""
+        return self._beside.busy
+
     def look(self, rollout: Rollout) -> None:
         """Watch the runs that the rollout's status names now, too."""
         if not self._timeline.heard:
@@ -70,33 +108,17 @@ class Onlooker(AbstractContextManager["Onlooker"]):
         for run in rollout.analysis:
             if run.name and run.name not in self._seen:
                 self._seen.add(run.name)
-                self._open(rollout.namespace, run.name)
+                self._beside.watch(rollout.namespace, run.name, SHORT)
 
     def tell(self) -> None:
         """Tell what has come since the last call; does not wait."""
-        for name, feed in list(self._feeds.items()):
-            while (event := feed.next(0)) is not None:
-                match event:
-                    case Changed(object=found):
-                        self._show(AnalysisRun.parse(found))
-                    case Gone() | Broken():
-                        self._feeds.pop(name, None)
+        self._beside.look()
 
-    def _open(self, namespace: str, name: str) -> None:
-        try:
-            raw = self._cluster.get(ANALYSIS_RUN, namespace, name, SHORT)
-        except ClusterError:
-            return
+    def _show(self, raw: Object) -> AnalysisRun:
         run = AnalysisRun.parse(raw)
-        if not run.completed:
-            self._feeds[name] = self._stack.enter_context(self._cluster.feed(ANALYSIS_RUN, raw))
-        self._show(run)
-
-    def _show(self, run: AnalysisRun) -> None:
         for entry in self._news.of(run):
             self._timeline.show(entry)
-        if run.completed:
-            self._feeds.pop(run.name, None)
+        return run
 
 
 def _line(metric: Metric) -> str:

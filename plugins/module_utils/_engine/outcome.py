@@ -15,6 +15,14 @@ from .._model.result import rollout_result
 from .._model.waiting import waiting_for
 from .._verbs.plan import Change, Snapshot
 
+# Of a write that no later look can tell.
+IN_DOUBT = "The write was answered by an error, or not at all: whether it was done is unknown"
+
+
+def about(label: str, message: str) -> str:
+    """The message with the name of the object before it, unless it names it already."""
+    return message if label in message else f"{label}: {message}"
+
 
 class Stop(Exception):
     """The task cannot go on; ``reason`` is the machine's word and the text is for people."""

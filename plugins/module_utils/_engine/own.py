@@ -16,7 +16,7 @@ from .._model.errors import InvalidRequest
 from .._model.templates import TemplateError
 from .._verbs.own import Absent, Compare, Create, Delete, Own, Present, Terminate, Terminated, Wish
 from .._verbs.plan import Change, NotYet, Refused, Unchanged
-from .outcome import Stop, show_change
+from .outcome import IN_DOUBT, Stop, show_change
 from .ports import Clock, ClusterPort
 from .retry import Patience
 from .runner import Options
@@ -188,7 +188,7 @@ class OwnTask:
         self, cluster: ClusterPort, clock: Clock, request: Request, options: Options, listener: Listener | None
     ) -> None:
         self._request, self._options = request, options
-        self._patience = Patience(clock, clock.monotonic() + options.timeout)
+        self._patience = Patience(clock, options.timeout)
         self._timeline = Timeline(clock, listener)
         self.watching = Watching(
             cluster, clock, self._patience, request.name.namespace, self._timeline, follows=options.follows
@@ -221,8 +221,9 @@ class OwnTask:
     def _have(self) -> Verdict:
         wish = Present(self._request.spec(self._patience), self._request.recreate)
         found = self._maker.carry_out(wish)
+        label = self._request.name.label
         if self._options.check_mode and self._maker.changed:
-            return "written", f"{self._request.name.label} would be made"
+            return "written", f"{label} would be made"
         self._follow(found)
         return self.watching.verdict(self._request.accept_silence)
 
@@ -257,7 +258,7 @@ class OwnTask:
         if not self._maker.unsure or self._maker.changed:
             return message
         self._maker.changed = True
-        return f"{message}. The write was answered by an error, or not at all: whether it was done is unknown"
+        return f"{message}. {IN_DOUBT}"
 
     def _result(self, failed: bool, reason: str, message: str) -> dict[str, Any]:
         result: dict[str, Any] = {

@@ -18,7 +18,6 @@ from .._analysis.promql import Selector, selectors
 from .._analysis.samples import Answer
 from .._model.durations import parse_span
 from .._model.errors import InvalidRequest
-from .clock import SystemClock
 from .ports import Clock, PrometheusPort
 
 Params = Mapping[str, Any]
@@ -31,13 +30,13 @@ SHORTEST_WINDOW = 1
 NOTHING: Result = {"result_type": None, "result": [], "value": None}
 
 
-def run_query(params: Params, prometheus: Callable[[], PrometheusPort], clock: Clock | None = None) -> Result:
+def run_query(params: Params, prometheus: Callable[[], PrometheusPort], clock: Clock) -> Result:
     """The module's result, ``failed`` included. Raises nothing that a task can cause.
 
     ``prometheus`` is asked for the connection once the other arguments are known to be good.
     """
     try:
-        return _Task(params, prometheus, clock or SystemClock()).run()
+        return _Task(params, prometheus, clock).run()
     except InvalidRequest as error:
         return _ended(Verdict("invalid_request", str(error)), None, 0)
     except PrometheusError as error:

@@ -21,19 +21,19 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 
 
 class Patience:
-    """Repeats a request on transient errors, with jitter, until the deadline of the whole task."""
+    """Repeats a request on transient errors, with jitter, until the deadline of the task, ``seconds`` from now."""
 
-    def __init__(self, clock: Clock, deadline: float) -> None:
+    def __init__(self, clock: Clock, seconds: float) -> None:
         self._clock = clock
-        self.deadline = deadline
-        self._in_touch = False
         self._started = clock.monotonic()
+        self._deadline = self._started + seconds
+        self._in_touch = False
         self._pause = FIRST_PAUSE
 
     @property
     def remaining(self) -> float:
         """Seconds to the deadline; negative after it."""
-        return self.deadline - self._clock.monotonic()
+        return self._deadline - self._clock.monotonic()
 
     @property
     def request_timeout(self) -> float:
@@ -66,7 +66,7 @@ class Patience:
     def pause(self, error: ClusterError) -> None:
         """Wait before the next try; raises ``error`` when there is no time for one."""
         there = self._in_touch or _is_busy(error)
-        limit = self.deadline if there else min(self.deadline, self._started + FIRST_CONTACT_SECONDS)
+        limit = self._deadline if there else min(self._deadline, self._started + FIRST_CONTACT_SECONDS)
         wish = getattr(error, "retry_after", None) or random.uniform(self._pause / 2, self._pause)
         if self._clock.monotonic() + wish >= limit:
             raise error if self._in_touch or not isinstance(error, Transient) else _with_remedy(error)

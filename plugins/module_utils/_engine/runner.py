@@ -31,7 +31,7 @@ from .._verbs.plan import (
 from .findings import Findings, behind_failure, of_last_try
 from .follower import Follower
 from .gitops import WARN, check_reverted, heed
-from .outcome import Outcome, Stop
+from .outcome import IN_DOUBT, Outcome, Stop, about
 from .ports import Clock, ClusterPort
 from .reader import Reader
 from .restarting import Restarting
@@ -72,7 +72,7 @@ class Runner:
         listener: Listener | None = None,
     ) -> None:
         self._cluster, self._namespace, self._name, self._options = cluster, namespace, name, options
-        self._patience = Patience(clock, clock.monotonic() + options.timeout)
+        self._patience = Patience(clock, options.timeout)
         self._reader = Reader(cluster, clock, self._patience, namespace, name)
         self._timeline = Timeline(clock, listener)
         self._follower = Follower(cluster, clock, self._patience, self._reader, self._timeline)
@@ -374,7 +374,7 @@ class Runner:
             message = f"{message}. {_NEXT[reason]}"
         if self._unsure is not None and not self._changed:
             self._changed = True
-            message = f"{message}. The write was answered by an error, or not at all: whether it was done is unknown"
+            message = f"{message}. {IN_DOUBT}"
         return replace(self._outcome(True, reason, message), runs=runs, experiment=found.experiment)
 
     def _behind(self, reason: str) -> Findings:
@@ -385,13 +385,11 @@ class Runner:
         return look(self._reader, self._snapshot.rollout)
 
     def _outcome(self, failed: bool, reason: str, message: str) -> Outcome:
-        subject = f"Rollout {self._namespace}/{self._name}"
-        text = message if subject in message else f"{subject}: {message}"
         return Outcome(
             changed=self._changed,
             failed=failed,
             reason=reason,
-            message=text,
+            message=about(f"Rollout {self._namespace}/{self._name}", message),
             snapshot=self._snapshot,
             change=self._change if self._changed else None,
             timeline=self._timeline.entries,

@@ -24,7 +24,7 @@ def read_traffic(
     cluster: ClusterPort, clock: Clock, namespace: str, name: str, timeout: float = 30.0
 ) -> dict[str, Any]:
     """``traffic``, ``reason`` and ``msg``. Raises ClusterError for the Rollout itself."""
-    look = _Look(cluster, Patience(clock, clock.monotonic() + timeout), namespace, name)
+    look = _Look(cluster, Patience(clock, timeout), namespace, name)
     rollout = look.rollout()
     for _ in range(LOOKS):
         result = look.around(rollout)

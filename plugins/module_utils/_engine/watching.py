@@ -17,18 +17,14 @@ from .._cluster.resources import ANALYSIS_RUN, EXPERIMENT, Object, Resource
 from .._model.analysis import MEASURED, SUCCESSFUL, UNHAPPY, AnalysisRun
 from .._model.durations import format_seconds
 from .._model.experiment import Experiment
-from .follower import BLAME_AFTER, GLANCE, TICK
-from .measurements import News
+from .follower import BLAME_AFTER, GLANCE, TICK, check_controller
+from .measurements import Beside, News
 from .outcome import Stop
 from .ports import Clock, ClusterPort, FeedPort
 from .retry import Patience
 from .timeline import Timeline
 
 NOT_STARTED = "not started"
-CHECK_CONTROLLER = (
-    "check that the argo-rollouts controller runs, watches this namespace, and that its --instance-id matches the "
-    "label argo-rollouts.argoproj.io/controller-instance-id of the object"
-)
 
 
 class Watched(Protocol):
@@ -68,9 +64,9 @@ class Watching(AbstractContextManager["Watching"]):
     ) -> None:
         self._cluster, self._clock, self._patience, self._namespace = cluster, clock, patience, namespace
         self._timeline, self._follows = timeline, follows
-        self._started = clock.monotonic()
+        self._started = self._followed = clock.monotonic()
         self._stack = ExitStack()
-        self._beside: dict[str, FeedPort] = {}
+        self._beside = self._stack.enter_context(Beside(cluster, self._see_run))
         self._news = News()
         self._lost: ClusterError | None = None
         self._told: dict[tuple[str, str], str] = {}
@@ -118,11 +114,12 @@ class Watching(AbstractContextManager["Watching"]):
         now = see(raw)
         if not self._follows or now.completed:
             return now
+        self._followed = self._clock.monotonic()
         feed = self._stack.enter_context(self._cluster.feed(resource, raw))
         while not now.completed:
             label = f"{resource.kind} {self._namespace}/{now.name}"
-            self._look_beside()
-            match self._event(feed, GLANCE if self._beside else TICK, label, now.phase or NOT_STARTED):
+            self._beside.look()
+            match self._event(feed, GLANCE if self._beside.busy else TICK, label, now.phase or NOT_STARTED):
                 case Changed(object=found):
                     now = see(found)
                 case Gone():
@@ -138,8 +135,8 @@ class Watching(AbstractContextManager["Watching"]):
             text = f"{label} is still {state} after {elapsed}"
             if self._lost is not None:
                 raise Stop("unreachable", f"{text}. {self._lost}; check the network and the apiserver")
-            if state == NOT_STARTED and self._clock.monotonic() - self._started >= BLAME_AFTER:
-                raise Stop("controller_absent", f"{text}; {CHECK_CONTROLLER}")
+            if state == NOT_STARTED and self._clock.monotonic() - self._followed >= BLAME_AFTER:
+                raise Stop("controller_absent", f"{text}; {check_controller('object')}")
             raise Stop("timeout", f"{text}; give it more time with wait_timeout")
         self._timeline.beat(f"waiting for {label}, which is {state}")
         match event := feed.next(min(remaining, seconds)):
@@ -172,7 +169,8 @@ class Watching(AbstractContextManager["Watching"]):
             self._tell(experiment, what, f"{what} of {experiment.name}", item.phase)
         if self._follows and not experiment.completed:
             for name in experiment.run_names:
-                self._watch_beside(name)
+                if name not in self.runs:
+                    self._beside.watch(self._namespace, name, self._patience.request_timeout)
         return experiment
 
     def _tell(self, experiment: Experiment, part: str, what: str, phase: str) -> None:
@@ -180,25 +178,6 @@ class Watching(AbstractContextManager["Watching"]):
         if phase and phase != self._told.get(key):
             self._told[key] = phase
             self._timeline.note("experiment", f"{what} is {phase}", experiment=experiment.name)
-
-    # -- the runs of an Experiment, while it goes on: they are only shown, so nothing that goes wrong here matters
-
-    def _watch_beside(self, name: str) -> None:
-        if name in self.runs:
-            return
-        try:
-            raw = self._cluster.get(ANALYSIS_RUN, self._namespace, name, self._patience.request_timeout)
-        except ClusterError:
-            return
-        if not self._see_run(raw).completed:
-            self._beside[name] = self._stack.enter_context(self._cluster.feed(ANALYSIS_RUN, raw))
-
-    def _look_beside(self) -> None:
-        for name, feed in list(self._beside.items()):
-            while (event := feed.next(0)) is not None:
-                through = isinstance(event, Changed) and self._see_run(event.object).completed
-                if through or isinstance(event, Gone | Broken):
-                    self._beside.pop(name, None)
 
     # -- judge
 

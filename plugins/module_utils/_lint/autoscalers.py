@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .bundle import ROLLOUTS, Bundle, Target, near
+from .bundle import Bundle, Target, near
+from .documents import OUR_GROUP
 from .places import Finding, Place
+from .references import missing
 
 _ROLLOUT = Target("Rollout")
 _DEPLOYMENT = "Deployment"
@@ -18,7 +20,7 @@ _SCALERS = (Target("HorizontalPodAutoscaler", ("autoscaling",)), Target("ScaledO
 
 def check_autoscalers(bundle: Bundle) -> Iterator[Finding]:
     for kind in _SCALERS:
-        for scaler in bundle.of(kind.kind, *kind.groups):
+        for scaler in bundle.of(kind):
             yield from _check_target(bundle, scaler)
 
 
@@ -28,22 +30,20 @@ def _check_target(bundle: Bundle, scaler: Place) -> Iterator[Finding]:
     kind = target.at("kind").text or (_DEPLOYMENT if scaler.document.kind == "ScaledObject" else "")
     rollout = bundle.find(_ROLLOUT, namespace, name.text)
     if kind == "Rollout":
-        yield from _check_rollout(bundle, scaler, rollout)
+        yield from _check_rollout(bundle, target, rollout)
     elif kind in _OLD_WORKLOADS and name.text:
         yield from _check_workload(bundle, target, kind, rollout)
 
 
-def _check_rollout(bundle: Bundle, scaler: Place, rollout: Place | None) -> Iterator[Finding]:
-    target = scaler.at("spec", "scaleTargetRef")
+def _check_rollout(bundle: Bundle, target: Place, rollout: Place | None) -> Iterator[Finding]:
     version = target.at("apiVersion")
-    if version.text.rpartition("/")[0] != ROLLOUTS:
-        text = f"a Rollout is of {ROLLOUTS}/v1alpha1, and the target says {version.text or 'nothing'}"
+    if version.text.rpartition("/")[0] != OUR_GROUP:
+        text = f"a Rollout is of {OUR_GROUP}/v1alpha1, and the target says {version.text or 'nothing'}"
         yield (version if version.given else target).finding("autoscaler-target", text)
-    elif rollout is None and bundle.has(_ROLLOUT, scaler.document.namespace):
-        name = target.at("name")
-        yield name.finding("autoscaler-missing", f"there is no Rollout {name.text} among these documents")
-    elif rollout is not None and rollout.at("spec", "replicas").given:
-        text = f"{scaler.document.label} owns the number of pods, and applying this manifest takes it back"
+    elif rollout is None:
+        yield from missing(bundle, _ROLLOUT, target.at("name"), target.document.namespace, "autoscaler-missing")
+    elif rollout.at("spec", "replicas").given:
+        text = f"{target.document.label} owns the number of pods, and applying this manifest takes it back"
         yield rollout.at("spec", "replicas").finding("replicas-with-autoscaler", text)
 
 

@@ -12,15 +12,13 @@ from functools import cached_property
 from .documents import OUR_GROUP, Document
 from .places import Place
 
-ROLLOUTS = OUR_GROUP
-
 
 @dataclass(frozen=True)
 class Target:
     """A kind of object that others refer to, and the API groups that it may be in."""
 
     kind: str
-    groups: tuple[str, ...] = (ROLLOUTS,)
+    groups: tuple[str, ...] = (OUR_GROUP,)
 
 
 SERVICE = Target("Service", ("",))
@@ -49,12 +47,12 @@ class Bundle:
             found.setdefault((place.document.kind, place.document.name), []).append(place)
         return found
 
-    def of(self, kind: str, *groups: str) -> Iterator[Place]:
-        """The objects of a kind; ``groups`` are the API groups that it may be in."""
-        return (place for place in self._by_kind.get(kind, ()) if place.document.group in groups)
+    def of(self, target: Target) -> Iterator[Place]:
+        """The objects of a kind."""
+        return (place for place in self._by_kind.get(target.kind, ()) if place.document.group in target.groups)
 
     def ours(self, kind: str) -> Iterator[Place]:
-        return self.of(kind, ROLLOUTS)
+        return self.of(Target(kind))
 
     def find(self, target: Target, namespace: str, name: str) -> Place | None:
         """The object of that name; one that says no namespace may be in any."""
@@ -64,7 +62,7 @@ class Bundle:
 
     def has(self, target: Target, namespace: str) -> bool:
         """Whether there is any of a kind in that namespace."""
-        return any(near(place.document.namespace, namespace) for place in self.of(target.kind, *target.groups))
+        return any(near(place.document.namespace, namespace) for place in self.of(target))
 
 
 def near(one: str, other: str) -> bool:

@@ -39,11 +39,8 @@ def _amount(place: Place) -> int:
     """A number or percentage; 25 % where there is none, 0 for what is neither, as the controller reads it."""
     if not place.given:
         return 25
-    if place.number is not None:
-        return place.number
     percent = _PERCENT.fullmatch(place.text)
-    text = percent[1] if percent else place.text
-    return int(text) if re.fullmatch(r"[+-]?[0-9]+", text) else 0
+    return int(percent[1]) if percent else place.whole
 
 
 def _check_services(canary: Place) -> Iterator[Finding]:

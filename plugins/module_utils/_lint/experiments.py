@@ -46,36 +46,35 @@ def _check_step(bundle: Bundle, experiment: Place, pods: Place | None) -> Iterat
 
 
 def _check_templates(spec: Place) -> Iterator[Finding]:
-    deadline = spec.at("progressDeadlineSeconds").number
-    limit = PROGRESS_DEADLINE if deadline is None else deadline
-    names: set[str] = set()
-    if spec.at("templates").given and not spec.at("templates").items():
-        yield spec.at("templates").finding("experiment-template", "the experiment has no templates")
-    for template in spec.at("templates").items():
-        name, selector, ready = template.at("name"), template.at("selector"), template.at("minReadySeconds")
-        if name.value == "":
-            yield name.finding("experiment-template", "a template of the experiment has no name")
-        elif name.text and name.text in names:
+    templates = spec.at("templates")
+    if templates.given and not templates.items():
+        yield templates.finding("experiment-template", "the experiment has no templates")
+    for name in templates.repeated_names():
+        if name.text:
             yield name.finding("experiment-template", f"another template is called {name.text} already")
-        names.add(name.text)
-        if (ready.number or 0) > limit:
-            text = f"minReadySeconds ({ready.number}) is greater than progressDeadlineSeconds ({limit})"
-            yield ready.finding("progress-deadline", text)
-        if selector.given:
-            yield from check_selector(selector)
-        if template.at("template").given:
-            yield from check_pods(template.at("template"), selector)
+    limit = spec.at("progressDeadlineSeconds").number_or(PROGRESS_DEADLINE)
+    for template in templates.items():
+        yield from _check_template(template, limit)
+
+
+def _check_template(template: Place, limit: int) -> Iterator[Finding]:
+    name, selector, ready = template.at("name"), template.at("selector"), template.at("minReadySeconds")
+    if name.value == "":
+        yield name.finding("experiment-template", "a template of the experiment has no name")
+    if (ready.number or 0) > limit:
+        text = f"minReadySeconds ({ready.number}) is greater than progressDeadlineSeconds ({limit})"
+        yield ready.finding("progress-deadline", text)
+    if selector.given:
+        yield from check_selector(selector)
+    if template.at("template").given:
+        yield from check_pods(template.at("template"), selector)
 
 
 def _check_analyses(analyses: Place) -> Iterator[Finding]:
-    names: set[str] = set()
-    for analysis in analyses.items():
-        name = analysis.at("name")
-        if name.text and name.text in names:
-            yield name.finding(
-                "experiment-analysis", f"another analysis of the experiment is called {name.text} already"
-            )
-        names.add(name.text)
+    for name in analyses.repeated_names():
+        if name.text:
+            text = f"another analysis of the experiment is called {name.text} already"
+            yield name.finding("experiment-analysis", text)
 
 
 def _check_end(experiment: Place) -> Iterator[Finding]:

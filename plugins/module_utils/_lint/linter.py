@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 from .autoscalers import check_autoscalers
-from .bundle import ROLLOUTS, Bundle
-from .documents import OURS, Document, Flaw
+from .bundle import Bundle
+from .documents import OUR_GROUP, OURS, Document, Flaw
 from .experiments import check_experiments
 from .identity import check_identity
 from .istio import check_istio
@@ -28,8 +28,7 @@ _STRICT = {("v1", "Service"), ("networking.k8s.io/v1", "Ingress")}
 def lint(documents: Sequence[Document]) -> list[Finding]:
     """What is wrong with these objects, in the order of the documents and of their lines. Raises nothing."""
     bundle = Bundle(documents)
-    order = {id(document): index for index, document in enumerate(documents)}
-    places = {document.file: order[id(document)] for document in reversed(documents)}
+    order = {file: index for index, file in enumerate(dict.fromkeys(document.file for document in documents))}
     found = chain(
         chain.from_iterable(_check_alone(place) for place in bundle.places),
         check_duplicates(bundle),
@@ -40,7 +39,7 @@ def lint(documents: Sequence[Document]) -> list[Finding]:
         check_analysis(bundle),
     )
     # A finding that two uses of an object lead to is one.
-    return sorted(dict.fromkeys(found), key=lambda finding: (places[finding.file], *_order(finding)))
+    return sorted(dict.fromkeys(found), key=lambda finding: (order[finding.file], *_order(finding)))
 
 
 def flaws(found: Iterable[Flaw]) -> Iterator[Finding]:
@@ -52,7 +51,7 @@ def flaws(found: Iterable[Flaw]) -> Iterator[Finding]:
 
 def is_ours(document: Document) -> bool:
     """Whether it is one of Argo Rollouts' kinds; the group has others, of Argo CD for example."""
-    return document.group == ROLLOUTS and document.kind in OURS
+    return document.group == OUR_GROUP and document.kind in OURS
 
 
 def _order(finding: Finding) -> tuple[int, str, str, str, str]:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from .conditions import check_conditions
@@ -23,16 +22,13 @@ _MANY_ERRORS = 100
 
 
 def check_metrics(metrics: Place) -> Iterator[Finding]:
-    names: set[str] = set()
+    for name in metrics.repeated_names():
+        yield name.finding("metric-name", f"another metric is called {name.text!r} already")
     for metric in metrics.items():
-        name = metric.at("name")
-        if name.text in names:
-            yield name.finding("metric-name", f"another metric is called {name.text!r} already")
-        names.add(name.text)
-        yield from check_metric(metric)
+        yield from _check_metric(metric)
 
 
-def check_metric(metric: Place) -> Iterator[Finding]:
+def _check_metric(metric: Place) -> Iterator[Finding]:
     yield from check_duration(metric.at("interval"))
     yield from check_duration(metric.at("initialDelay"))
     yield from _check_limits(metric)
@@ -42,14 +38,7 @@ def check_metric(metric: Place) -> Iterator[Finding]:
 
 def is_endless(metric: Place) -> bool:
     """Whether it measures until somebody stops it (``EffectiveCount``); False where an argument decides."""
-    return bool(metric.at("interval").text) and "{{" not in metric.at("count").text and not _int(metric.at("count"))
-
-
-def _int(place: Place) -> int:
-    """A number or the text of one, and 0 for anything else, as the controller reads it (``IntOrString.IntValue``)."""
-    if place.number is not None:
-        return place.number
-    return int(place.text) if re.fullmatch(r"[+-]?[0-9]{1,18}", place.text) else 0
+    return bool(metric.at("interval").text) and "{{" not in metric.at("count").text and not metric.at("count").whole
 
 
 def _check_limits(metric: Place) -> Iterator[Finding]:
@@ -57,11 +46,10 @@ def _check_limits(metric: Place) -> Iterator[Finding]:
     places = [metric.at(name) for name in names]
     if any("{{" in place.text for place in places):
         return  # an argument decides
-    count, failures, successes, inconclusive, errors = (_int(place) for place in places)
-    for place, least in zip(places, (None, -1, 0, 0, 0), strict=True):
-        if least is not None and _int(place) < least:
-            text = f"{place.key} is {_int(place)}, and {least} is the least"
-            yield place.finding("metric-limits", text)
+    for place, least in zip(places[1:], (-1, 0, 0, 0), strict=True):
+        if place.whole < least:
+            yield place.finding("metric-limits", f"{place.key} is {place.whole}, and {least} is the least")
+    count, failures, successes, inconclusive, errors = (place.whole for place in places)
     if failures == -1 and successes == 0:
         text = "failureLimit -1 without consecutiveSuccessLimit leaves nothing that ends the metric"
         yield metric.at("failureLimit").finding("metric-limits", text)

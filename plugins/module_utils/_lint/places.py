@@ -14,6 +14,7 @@ from .documents import Document, Path
 from .rules import RULES
 
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,14 @@ class Place:
             return int(self.value)
         return self.value if isinstance(self.value, int) and not isinstance(self.value, bool) else None
 
+    def number_or(self, default: int) -> int:
+        return default if self.number is None else self.number
+
+    @property
+    def whole(self) -> int:
+        """A number or the text of one; 0 for anything else, as the controller has it (``IntOrString.IntValue``)."""
+        return self.number_or(int(self.text) if _WHOLE.fullmatch(self.text) else 0)
+
     @property
     def true(self) -> bool:
         return self.value is True
@@ -79,6 +88,15 @@ class Place:
         if not isinstance(self.value, list | tuple):
             return []
         return [Place(self.document, (*self.path, index), item) for index, item in enumerate(self.value)]
+
+    def repeated_names(self) -> Iterator[Place]:
+        """The names of those elements of a list whose name an earlier element has, too."""
+        seen: set[str] = set()
+        for item in self.items():
+            name = item.at("name")
+            if name.text in seen:
+                yield name
+            seen.add(name.text)
 
     def entries(self) -> list[Place]:
         """The values of a mapping; ``key`` is the name of each."""

@@ -99,7 +99,7 @@ def _check_ports(ports: Place) -> Iterator[Finding]:
     taken = set()
     for port in ports.items():
         number, name = port.at("containerPort"), port.at("name")
-        if not number.given or not 1 <= (1 if number.number is None else number.number) <= 65535:
+        if not number.given or not 1 <= number.number_or(1) <= 65535:
             yield number.finding(_RULE, "containerPort is a number from 1 to 65535")
         if name.text and not _PORT_NAME.fullmatch(name.text):
             text = "lower-case letters, digits and '-', at most 15, with a letter"

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .bundle import INGRESS, ROLLOUTS, SERVICE, Bundle, Target, near
+from .._model.rollout import HASH_LABEL
+from .._model.traffic import MANAGED_BY
+from .bundle import INGRESS, SERVICE, Bundle, Target, near
+from .documents import OUR_GROUP
 from .places import Finding, Place
 
-_HASH = "rollouts-pod-template-hash"
-_MANAGED = "argo-rollouts.argoproj.io/managed-by-rollouts"
 # Services that the controller writes the hash of a version into.
 _MANAGED_SERVICES = (
     ("canary", "canaryService"),
@@ -85,8 +86,9 @@ def _check_workload(bundle: Bundle, rollout: Place) -> Iterator[Finding]:
         return
     if not name.text:
         yield reference.finding("workload-ref", "workloadRef names no object")
-    elif _workload(bundle, rollout) is None and bundle.has(Target(kind.text, (group,)), rollout.document.namespace):
-        yield name.finding("missing-workload", f"there is no {kind.text} {name.text} among these documents")
+    else:
+        target = Target(kind.text, (group,))
+        yield from missing(bundle, target, name, rollout.document.namespace, "missing-workload")
 
 
 def _check_services(bundle: Bundle, rollout: Place) -> Iterator[Finding]:
@@ -104,12 +106,14 @@ def _check_services(bundle: Bundle, rollout: Place) -> Iterator[Finding]:
 
 
 def _check_service(rollout: Place, service: Place, labels: dict[str, str] | None) -> Iterator[Finding]:
-    owner = service.at("metadata", "annotations", _MANAGED)
+    owner = service.at("metadata", "annotations", MANAGED_BY)
     if owner.text and owner.text != rollout.document.name:
         text = f"the Service says that the Rollout {owner.text} manages it, and {rollout.document.label} uses it"
         yield owner.finding("shared-service", text)
-    for entry in service.at("spec", "selector").entries() if labels is not None else []:
-        if entry.key != _HASH and labels is not None and labels.get(entry.key) != entry.text:
+    if labels is None:
+        return
+    for entry in service.at("spec", "selector").entries():
+        if entry.key != HASH_LABEL and labels.get(entry.key) != entry.text:
             text = f"the Service selects {entry.key}={entry.text}, which the pods of {rollout.document.label} are not"
             yield entry.finding("service-selector", text)
 
@@ -119,14 +123,13 @@ def _check_sharing(bundle: Bundle) -> Iterator[Finding]:
     first: dict[str, list[Place]] = {}
     for rollout in bundle.ours("Rollout"):
         for name in managed_services(rollout):
-            namespace = rollout.document.namespace
-            for other in first.get(name.text, ()):
+            others = first.setdefault(name.text, [])
+            for other in others:
                 strangers = other.document.name != rollout.document.name
-                if strangers and near(other.document.namespace, namespace):
+                if strangers and near(other.document.namespace, rollout.document.namespace):
                     text = f"{other.document.label} uses the Service {name.text}, too"
                     yield name.finding("shared-service", text)
-        for name in managed_services(rollout):
-            first.setdefault(name.text, []).append(name)
+            others.append(name)
 
 
 def _check_ingresses(bundle: Bundle, rollout: Place) -> Iterator[Finding]:
@@ -161,12 +164,12 @@ def _backends(ingress: Place) -> set[str]:
 
 def check_duplicates(bundle: Bundle) -> Iterator[Finding]:
     """Two documents for one object: whichever is applied last wins."""
-    seen: dict[tuple[str, str, str, str], Place] = {}
+    seen: dict[tuple[str, str, str], Place] = {}
     for place in bundle.places:
         document = place.document
-        if document.group != ROLLOUTS or not place.at("metadata", "name").text:
+        if document.group != OUR_GROUP or not place.at("metadata", "name").text:
             continue
-        first = seen.setdefault((document.group, document.kind, document.namespace, document.name), place)
+        first = seen.setdefault((document.kind, document.namespace, document.name), place)
         if first is not place:
             text = f"{first.document.label} is also in {first.document.file}, line {first.document.line()}"
             yield place.at("metadata", "name").finding("duplicate-object", text)

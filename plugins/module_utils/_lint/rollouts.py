@@ -27,34 +27,26 @@ def check_rollout(rollout: Place) -> Iterator[Finding]:
     yield from _check_strategy(spec)
 
 
-def _number(place: Place, default: int) -> int:
-    return default if place.number is None else place.number
-
-
 def _check_deadline(spec: Place) -> Iterator[Finding]:
     deadline, ready = spec.at("progressDeadlineSeconds"), spec.at("minReadySeconds")
-    if _number(deadline, PROGRESS_DEADLINE) <= _number(ready, 0):
+    most, least = deadline.number_or(PROGRESS_DEADLINE), ready.number_or(0)
+    if most <= least:
         where = deadline if deadline.given else ready
-        text = f"progressDeadlineSeconds ({_number(deadline, PROGRESS_DEADLINE)}) is not greater than minReadySeconds"
-        yield where.finding("progress-deadline", f"{text} ({_number(ready, 0)})")
+        text = f"progressDeadlineSeconds ({most}) is not greater than minReadySeconds ({least})"
+        yield where.finding("progress-deadline", text)
 
 
 def _check_pods(spec: Place) -> Iterator[Finding]:
     selector, template = spec.at("selector"), spec.at("template")
-    if spec.at("workloadRef").given:
-        for part in ("labels", "annotations"):
-            if template.at("metadata", part).mapping:
-                text = "the pod template comes from workloadRef, so this one must not be there"
-                yield template.finding("workload-ref-template", text)
-                break
-        if selector.given:
-            yield from check_selector(selector)
-        return
     if selector.given:
         yield from check_selector(selector)
-    else:
-        yield selector.finding("selector", "the Rollout has no selector")
-    yield from check_pods(template, selector)
+    if not spec.at("workloadRef").given:
+        if not selector.given:
+            yield selector.finding("selector", "the Rollout has no selector")
+        yield from check_pods(template, selector)
+    elif any(template.at("metadata", part).mapping for part in ("labels", "annotations")):
+        text = "the pod template comes from workloadRef, so this one must not be there"
+        yield template.finding("workload-ref-template", text)
 
 
 def _check_strategy(spec: Place) -> Iterator[Finding]:
@@ -63,7 +55,7 @@ def _check_strategy(spec: Place) -> Iterator[Finding]:
     if blue_green.given and canary.given:
         yield strategy.finding("strategy", "the Rollout has both strategies, blueGreen and canary")
     elif blue_green.given:
-        yield from _check_blue_green(blue_green, _number(spec.at("revisionHistoryLimit"), _HISTORY))
+        yield from _check_blue_green(blue_green, spec.at("revisionHistoryLimit").number_or(_HISTORY))
     elif canary.given:
         yield from check_canary(canary)
         yield from _check_anti_affinity(canary.at("antiAffinity"))
@@ -90,5 +82,5 @@ def _check_anti_affinity(affinity: Place) -> Iterator[Finding]:
     if affinity.given and preferred.given == required.given:
         yield affinity.finding("anti-affinity", "antiAffinity needs exactly one of its two kinds")
     weight = preferred.at("weight")
-    if preferred.given and not 1 <= _number(weight, 0) <= 100:
+    if preferred.given and not 1 <= weight.number_or(0) <= 100:
         yield weight.finding("anti-affinity", "the weight of antiAffinity is a number from 1 to 100")

@@ -42,10 +42,10 @@ def check_shape(place: Place, kind: str) -> Iterator[Finding]:
 
 
 def _each(place: Place, kind: str) -> Iterator[Finding]:
-    shape, inner = (list, place.items()) if kind.startswith("[]") else (Mapping, place.entries())
-    if not isinstance(place.value, shape | tuple if shape is list else shape):
-        yield _wrong(place, "a list" if shape is list else "a mapping")
-    for item in inner:
+    listed = kind.startswith("[]")
+    if not isinstance(place.value, list | tuple if listed else Mapping):
+        yield _wrong(place, "a list" if listed else "a mapping")
+    for item in place.items() if listed else place.entries():
         yield from check_shape(item, kind[2:])
 
 

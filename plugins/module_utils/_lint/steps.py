@@ -11,25 +11,16 @@ from dataclasses import dataclass
 from .._model.durations import parse_go_duration, parse_pause_duration
 from .places import Finding, Place
 
-# The first four exclude each other in the controller's validation; of the others it takes any number.
-_TYPES = (
-    "setWeight",
-    "pause",
-    "experiment",
-    "analysis",
-    "setCanaryScale",
-    "setHeaderRoute",
-    "setMirrorRoute",
-    "plugin",
-)
-_EXCLUSIVE = 4
+# These exclude each other in the controller's validation; of the other types it takes any number.
+_EXCLUSIVE = ("setWeight", "pause", "experiment", "analysis")
+_TYPES = (*_EXCLUSIVE, "setCanaryScale", "setHeaderRoute", "setMirrorRoute", "plugin")
 _MATCHES = ("exact", "regex", "prefix")
 _WEIGHING = ("alb", "smi", "istio")
 
 
 def check_steps(canary: Place) -> Iterator[Finding]:
     routing = canary.at("trafficRouting")
-    course = _Course(_most(routing))
+    course = _Course(routing.at("maxTrafficWeight").number_or(100))
     for step in canary.at("steps").items():
         yield from _check_type(step)
         if step.at("setWeight").number is not None:
@@ -41,11 +32,6 @@ def check_steps(canary: Place) -> Iterator[Finding]:
         yield from _check_experiment(step.at("experiment"), routing)
         course.scale(step.at("setCanaryScale"))
         yield from course.experiment(step.at("experiment"))
-
-
-def _most(routing: Place) -> int:
-    number = routing.at("maxTrafficWeight").number
-    return 100 if number is None else number
 
 
 @dataclass
@@ -71,10 +57,11 @@ class _Course:
         self.weight = weight
 
     def scale(self, scale: Place) -> None:
-        if scale.given:
-            self.scaled = None if scale.at("replicas").number else scale.at("weight").number
-            if scale.at("replicas").number == 0:
-                self.scaled = 0
+        replicas = scale.at("replicas").number
+        if replicas is not None:
+            self.scaled = None if replicas else 0
+        elif scale.given:
+            self.scaled = scale.at("weight").number
 
     def experiment(self, experiment: Place) -> Iterator[Finding]:
         templates = experiment.at("templates")
@@ -86,7 +73,7 @@ class _Course:
 
 def _check_type(step: Place) -> Iterator[Finding]:
     types = [name for name in _TYPES if step.at(name).given]
-    exclusive = [name for name in types if name in _TYPES[:_EXCLUSIVE]]
+    exclusive = [name for name in types if name in _EXCLUSIVE]
     if not types:
         yield step.finding("step", f"the step has none of {', '.join(_TYPES)}")
     elif len(exclusive) > 1:
@@ -159,19 +146,16 @@ def _check_alb_match(value: Place) -> Iterator[Finding]:
 
 def _check_experiment(experiment: Place, routing: Place) -> Iterator[Finding]:
     able = any(routing.at(name).given for name in _WEIGHING) or bool(routing.at("plugins").mapping)
-    names: set[str] = set()
+    for name in experiment.at("templates").repeated_names():
+        text = f"another template of the experiment is called {name.text} already"
+        yield name.finding("experiment-template", text)
     for template in experiment.at("templates").items():
-        weight, name, spec = template.at("weight"), template.at("name"), template.at("specRef")
+        weight, spec = template.at("weight"), template.at("specRef")
         if weight.given and not able:
             text = "a weight in an experiment needs trafficRouting by smi, alb, istio or plugins"
             yield weight.finding("experiment-weight", text)
-        if name.text in names:
-            yield name.finding(
-                "experiment-template", f"another template of the experiment is called {name.text} already"
-            )
         if spec.given and spec.value not in ("stable", "canary"):
             yield spec.finding("experiment-template", f"specRef is stable or canary, not {spec.value!r}")
-        names.add(name.text)
     yield from check_duration(experiment.at("duration"))
 
 

@@ -9,38 +9,42 @@ Mirrors ``utils/analysis/helpers.go`` (FlattenTemplates, MergeArgs) and ``Valida
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from .arguments import check_args, check_given_args, used_names
 from .bundle import Bundle
 from .metrics import check_metrics, is_endless
 from .places import Finding, Place
-from .uses import Templates, Use, collect, find_template, template_kind, uses_of
+from .references import missing
+from .uses import Templates, Use, collect, template_kind, uses_of
 
 _KINDS = ("AnalysisTemplate", "ClusterAnalysisTemplate")
 
 
 def check_analysis(bundle: Bundle) -> Iterator[Finding]:
     """Templates, runs, and where Rollouts and Experiments use them."""
-    uses = [use for kind in ("Rollout", "Experiment") for owner in bundle.ours(kind) for use in uses_of(owner)]
-    together = _Companions(bundle, uses)
+    owners = [owner for kind in ("Rollout", "Experiment") for owner in bundle.ours(kind)]
+    uses = [
+        (use, collect(bundle, owner.document.namespace, use.references)) for owner in owners for use in uses_of(owner)
+    ]
+    together = _Companions(bundle, (templates for _use, templates in uses))
     for kind in _KINDS:
         for template in bundle.ours(kind):
             yield from _check_template(bundle, template, together)
     for run in bundle.ours("AnalysisRun"):
         yield from _check_run(run)
-    for use in uses:
-        yield from _check_use(bundle, use)
+    for use, templates in uses:
+        yield from _check_use(bundle, use, templates)
 
 
 class _Companions:
     """What templates that are used together know of each other's arguments."""
 
-    def __init__(self, bundle: Bundle, uses: list[Use]) -> None:
+    def __init__(self, bundle: Bundle, used: Iterable[Templates]) -> None:
         self._declared: dict[int, set[str]] = {}
         self._used: dict[int, set[str]] = {}
-        for use in uses:
-            self._add(collect(bundle, use.owner.document.namespace, use.references))
+        for templates in used:
+            self._add(templates)
         for kind in _KINDS:
             for template in bundle.ours(kind):
                 nested = collect(bundle, template.document.namespace, template.at("spec", "templates").items())
@@ -89,21 +93,17 @@ def _check_run(run: Place) -> Iterator[Finding]:
             yield arg.finding("argument-unresolved", f"the argument {arg.at('name').text} has no value")
 
 
-def _check_references(bundle: Bundle, namespace: str, references: list[Place]) -> Iterator[Finding]:
-    """A template that is not there is only worth a word where others of its kind are."""
+def _check_references(bundle: Bundle, namespace: str, references: Iterable[Place]) -> Iterator[Finding]:
     for reference in references:
-        kind, name = template_kind(reference), reference.at("templateName")
-        known = find_template(bundle, namespace, reference) is not None
-        if name.text and not known and bundle.has(kind, namespace):
-            yield name.finding("missing-template", f"there is no {kind.kind} {name.text} among these documents")
+        name = reference.at("templateName")
+        if name.text:
+            yield from missing(bundle, template_kind(reference), name, namespace, "missing-template")
 
 
-def _check_use(bundle: Bundle, use: Use) -> Iterator[Finding]:
-    namespace = use.owner.document.namespace
+def _check_use(bundle: Bundle, use: Use, templates: Templates) -> Iterator[Finding]:
     if not use.references:
         yield use.place.finding("no-metrics", f"the analysis at {use.place.label} names no template")
-    yield from _check_references(bundle, namespace, list(use.references))
-    templates = collect(bundle, namespace, use.references)
+    yield from _check_references(bundle, use.owner.document.namespace, use.references)
     complete = bool(use.references) and not templates.missing
     yield from check_given_args(use, templates if complete else None)
     if complete:

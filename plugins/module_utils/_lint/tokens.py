@@ -31,7 +31,7 @@ class Token:
     text: str
 
     def is_operator(self, *texts: str) -> bool:
-        return self.kind == OPERATOR and (not texts or self.text in texts)
+        return self.kind == OPERATOR and self.text in texts
 
     def is_bracket(self, text: str) -> bool:
         return self.kind == BRACKET and self.text == text

@@ -79,17 +79,13 @@ def collect(bundle: Bundle, namespace: str, references: Iterable[Place]) -> Temp
     rest = list(references)
     while rest:
         reference = rest.pop(0)
-        template = find_template(bundle, namespace, reference)
+        template = bundle.find(template_kind(reference), namespace, reference.at("templateName").text)
         if template is None:
             missing.append(reference)
         elif template not in found:
             found.append(template)
             rest += template.at("spec", "templates").items()
     return Templates(tuple(found), tuple(missing))
-
-
-def find_template(bundle: Bundle, namespace: str, reference: Place) -> Place | None:
-    return bundle.find(template_kind(reference), namespace, reference.at("templateName").text)
 
 
 def template_kind(reference: Place) -> Target:

@@ -21,6 +21,8 @@ KINDS: Mapping[str, str] = {
     "PostPromotion": "post_promotion",
     "Experiment": "experiment",
 }
+# How a metric names an arg. The controller looks for any {{...}} and knows no other kind in a metric.
+ARG_REFERENCE = re.compile(r"\{\{\s*args\.([^{}\s]+)\s*\}\}")
 TERMINATED_MESSAGE = "Run Terminated"
 SUCCESSFUL = "Successful"
 UNHAPPY = ("Failed", "Error", "Inconclusive")
@@ -226,7 +228,7 @@ def _prometheus_address(spec: Mapping[str, Any]) -> str:
     def value(match: re.Match[str]) -> str:
         return str(args.get(match[1]) or match[0])
 
-    resolved = re.sub(r"\{\{\s*args\.([^{}\s]+)\s*\}\}", value, address)
+    resolved = ARG_REFERENCE.sub(value, address)
     return "" if "{{" in resolved else resolved
 
 

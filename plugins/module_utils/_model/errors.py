@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class InvalidRequest(ValueError):
     """An option holds a value that cannot be acted on.
@@ -19,3 +21,9 @@ class InvalidRequest(ValueError):
         self.option = option
         self.value = value
         self.remedy = remedy
+
+
+def check_one_of(option: str, value: object, known: Sequence[str]) -> None:
+    """Raise InvalidRequest unless the value is one of these words."""
+    if value not in known:
+        raise InvalidRequest(option, value, f"use one of {', '.join(known)}")

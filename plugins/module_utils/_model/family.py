@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from .pods import pod_result
-from .rollout import BLUE_GREEN, CANARY, HASH_LABEL, REVISION_ANNOTATION, Rollout
+from .rollout import BLUE_GREEN, CANARY, HASH_LABEL, Rollout, revision_of
 from .timestamps import format_time
 
 Raw = Mapping[str, Any]
@@ -81,10 +81,9 @@ def _annotations(item: Raw) -> Mapping[str, str]:
 
 
 def _head(item: Raw) -> Tree:
-    text = _annotations(item).get(REVISION_ANNOTATION, "")
     return {
         "name": item["metadata"]["name"],
-        "revision": int(text) if text.isdecimal() else 0,
+        "revision": revision_of(_annotations(item)),
         "created": _created(item),
     }
 

@@ -68,10 +68,7 @@ def _template(fields: Fields) -> Fields:
 
 
 def _merged(one: Fields, other: Fields) -> Tree:
-    return {
-        key: _merged(one.get(key) or {}, other.get(key) or {})
-        for key in [*one, *(key for key in other if key not in one)]
-    }
+    return {key: _merged(one.get(key) or {}, other.get(key) or {}) for key in {**one, **other}}
 
 
 def _kept(value: Any, held: Fields, given: Any) -> Any:
@@ -81,7 +78,8 @@ def _kept(value: Any, held: Fields, given: Any) -> Any:
             pairs = [(key, item, held.get(f"f:{key}"), _at(given, key)) for key, item in value.items()]
             return {key: left for key, item, fields, known in pairs if (left := _left(item, fields, known)) is not None}
         case list():
-            items = [(item, _of_item(item, held), _same_item(item, held, given)) for item in value]
+            named = [(item, _key(item, held)) for item in value]
+            items = [(item, held.get(name), _item(given, name)) for item, name in named]
             return [left for item, fields, known in items if (left := _left(item, fields, known)) is not None]
     return value
 
@@ -100,15 +98,14 @@ def _at(given: Any, key: str) -> Any:
     return given.get(key) if isinstance(given, Mapping) else None
 
 
-def _of_item(item: Any, held: Fields) -> Fields | None:
-    """The fields of an item of a list, which are held by its keys."""
-    return next((fields for name, fields in held.items() if _has_keys(item, name)), None)
+def _key(item: Any, held: Fields) -> str:
+    """The name under which the fields of an item of a list are held; empty if they are not."""
+    return next((name for name in held if _has_keys(item, name)), "")
 
 
-def _same_item(item: Any, held: Fields, given: Any) -> Any:
-    name = next((name for name in held if _has_keys(item, name)), None)
-    others = given if isinstance(given, list) and name is not None else ()
-    return next((other for other in others if _has_keys(other, str(name))), None)
+def _item(given: Any, name: str) -> Any:
+    others = given if isinstance(given, list) else ()
+    return next((other for other in others if _has_keys(other, name)), None)
 
 
 def _has_keys(item: Any, name: str) -> bool:

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .errors import InvalidRequest
+from .errors import InvalidRequest, check_one_of
 from .quantity import same_quantity
 from .rollout import BLUE_GREEN, CANARY, REVISION_ANNOTATION
-from .template import strip_defaults
+from .template import CONTAINER_GROUPS, strip_defaults
 
 Tree = dict[str, Any]
 
@@ -40,7 +40,6 @@ _SHARED: Mapping[str, Any] = {
 # Of a canary's pods, as a Deployment has them in ``rollingUpdate``.
 _SURGE: Mapping[str, Any] = {"maxSurge": "25%", "maxUnavailable": "25%"}
 
-_GROUPS = ("initContainers", "containers")
 # The parts of the metadata that people write.
 _METADATA = ("annotations", "finalizers", "labels", "ownerReferences")
 
@@ -96,7 +95,7 @@ class Definition:
         spec = _mapping("definition.spec", whole["spec"])
         check_strategy("definition.spec.strategy", spec.get("strategy"))
         made = cls({key: value for key, value in metadata.items() if key not in _OF_THE_SERVER}, spec)
-        return made.with_metadata("annotations", {}) if metadata.get("annotations") else made
+        return made.with_metadata("annotations", {})
 
     def with_metadata(self, part: str, added: Mapping[Any, Any]) -> Definition:
         """With more labels or annotations; without those annotations that only others write."""
@@ -121,8 +120,8 @@ class Conversion:
 
     def __post_init__(self) -> None:
         check_strategy("strategy", self.strategy)
-        _one_of("mode", self.mode, MODES)
-        _one_of("scale_down", self.scale_down, SCALE_DOWN)
+        check_one_of("mode", self.mode, MODES)
+        check_one_of("scale_down", self.scale_down, SCALE_DOWN)
         if self.mode == COPY and self.scale_down != NEVER:
             remedy = f"only a Rollout with mode: {WORKLOAD_REF} has the Deployment scaled down"
             raise InvalidRequest("scale_down", self.scale_down, remedy)
@@ -184,13 +183,13 @@ def with_images_of(spec: Mapping[str, Any], live: Mapping[str, Any]) -> Tree:
         return dict(spec)
     images = {
         (group, item.get("name")): item["image"]
-        for group in _GROUPS
+        for group in CONTAINER_GROUPS
         for item in _pod(live).get(group) or ()
         if item.get("image")
     }
     containers = {
         group: [{**item, "image": images.get((group, item.get("name")), item.get("image"))} for item in pod[group]]
-        for group in _GROUPS
+        for group in CONTAINER_GROUPS
         if pod.get(group)
     }
     return {**spec, "template": {**spec["template"], "spec": {**pod, **containers}}}
@@ -268,7 +267,7 @@ def _written(raw: Mapping[str, Any]) -> Tree:
 def _difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Tree, Tree]:
     old: Tree = {}
     new: Tree = {}
-    for key in [*before, *(key for key in after if key not in before)]:
+    for key in {**before, **after}:
         one, other = before.get(key), after.get(key)
         if one == other:
             continue
@@ -309,8 +308,3 @@ def _mapping(option: str, value: object) -> Mapping[str, Any]:
 def _only(option: str, value: object, expected: str) -> None:
     if value not in (None, expected):
         raise InvalidRequest(option, value, f"here it can only be {expected}")
-
-
-def _one_of(option: str, value: object, known: Sequence[str]) -> None:
-    if value not in known:
-        raise InvalidRequest(option, value, f"use one of {', '.join(known)}")

@@ -84,7 +84,7 @@ def _traffic(rollout: Rollout) -> dict[str, Any] | None:
     if rollout.strategy == BLUE_GREEN:
         status = rollout.status.get(BLUE_GREEN) or {}
         return {"active_hash": status.get("activeSelector"), "preview_hash": status.get("previewSelector")}
-    weights = (rollout.status.get(CANARY) or {}).get("weights")
+    weights = rollout.weights
     if not weights:
         return None
     return {role: _destination(weights.get(role) or {}) for role in ("canary", "stable")} | {

@@ -171,6 +171,11 @@ class Rollout:
         return self.strategy == CANARY and self.strategy_spec.get("trafficRouting") is not None
 
     @property
+    def weights(self) -> Mapping[str, Any] | None:
+        """``status.canary.weights``: what the controller last wrote to the traffic router; None where it wrote none."""
+        return (self.status.get(CANARY) or {}).get("weights")
+
+    @property
     def stable_is_ping(self) -> bool:
         """Whether, of the Services of ``pingPong``, ping leads to the stable version (``IsStablePing``)."""
         return (self.status.get(CANARY) or {}).get("stablePingPong") == "ping"
@@ -198,8 +203,7 @@ class Rollout:
     @property
     def revision(self) -> int:
         """The revision that the controller numbered last; 0 before it has seen the object."""
-        text = self.annotations.get(REVISION_ANNOTATION, "")
-        return int(text) if text.isdecimal() else 0
+        return revision_of(self.annotations)
 
     @property
     def index(self) -> int:
@@ -238,7 +242,7 @@ class Rollout:
         if self.current_step is None and not self.abort:
             return self.max_weight
         if self.traffic_routed:
-            weights = (self.status.get("canary") or {}).get("weights")
+            weights = self.weights
             return self.set_weight if weights is None else int((weights.get("canary") or {}).get("weight") or 0)
         available = self.counts["available"]
         missing = max(self.counts["current"] - available, 0)
@@ -274,6 +278,12 @@ class Rollout:
         if reason == BLUE_GREEN_PAUSE and self.strategy_spec.get("autoPromotionEnabled", True):
             return self.strategy_spec.get("autoPromotionSeconds") or None
         return None
+
+
+def revision_of(annotations: Mapping[str, str]) -> int:
+    """The revision that the controller has noted on a Rollout or on what it made; 0 where it has noted none."""
+    text = annotations.get(REVISION_ANNOTATION, "")
+    return int(text) if text.isdecimal() else 0
 
 
 def _optional_int(value: Any) -> int | None:

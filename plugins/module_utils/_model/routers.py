@@ -23,6 +23,7 @@ SERVICE, INGRESS, TRAEFIK_SERVICE = "Service", "Ingress", "TraefikService"
 # The routers whose objects we understand; any other is named as not read.
 READ = ("istio", "nginx", "alb", "traefik")
 
+STABLE = "stable"
 WEIGHTED, HEADER, MIRROR, PREVIEW, OTHER = "weighted", "header", "mirror", "preview", "other"
 _CANARY_SUFFIX = "-canary"
 
@@ -97,9 +98,9 @@ class Sight:
     rollout: Rollout
     seen: Seen
 
-    def get(self, ref: Ref) -> Raw | None:
-        """The object, if it is there and could be read."""
-        found = self.seen.get(ref)
+    def get(self, ref: Ref | None) -> Raw | None:
+        """The object, if the Rollout names one, and it is there and could be read."""
+        found = self.seen.get(ref) if ref else None
         return None if isinstance(found, Unread) else found
 
     def service_hash(self, name: str) -> str:
@@ -172,8 +173,7 @@ def service_ref(rollout: Rollout, name: str) -> Ref:
 
 def additional(rollout: Rollout) -> Sequence[Raw]:
     """The arms of the current experiment that get a weight: ``serviceName``, ``podTemplateHash``, ``weight``."""
-    weights = (rollout.status.get(CANARY) or {}).get("weights") or {}
-    return weights.get("additional") or ()
+    return (rollout.weights or {}).get("additional") or ()
 
 
 def services_of(rollout: Rollout, *, prefer_ping_pong: bool = False) -> tuple[str, str]:
@@ -214,8 +214,7 @@ def destination_rule_ref(rollout: Rollout) -> Ref | None:
 
 def subsets(sight: Sight) -> Mapping[str, Raw]:
     """The DestinationRule's subsets by name."""
-    ref = destination_rule_ref(sight.rollout)
-    found = sight.get(ref) if ref else None
+    found = sight.get(destination_rule_ref(sight.rollout))
     return {item.get("name", ""): item for item in ((found or {}).get("spec") or {}).get("subsets") or ()}
 
 
@@ -275,8 +274,7 @@ def _istio_target(sight: Sight, destination: Raw, weight: float) -> Target:
 
 
 def _is_rule_host(sight: Sight, host: str) -> bool:
-    ref = destination_rule_ref(sight.rollout)
-    rule = (sight.get(ref) if ref else None) or {}
+    rule = sight.get(destination_rule_ref(sight.rollout)) or {}
     return str((rule.get("spec") or {}).get("host") or "").partition(".")[0] == host
 
 
@@ -289,7 +287,7 @@ def _target_role(rollout: Rollout, host: str, subset: str) -> str:
     if host == canary or (subset and subset == canary_subset):
         return CANARY
     if host == stable or (subset and subset == stable_subset):
-        return "stable"
+        return STABLE
     return host if any(item.get("serviceName") == host for item in additional(rollout)) else ""
 
 
@@ -368,7 +366,7 @@ def _nginx_routes(sight: Sight) -> Iterator[Route]:
         if found is not None:
             canary = _nginx_weight(_annotations(found), prefix)
             stable, other = services_of(sight.rollout)
-            targets = (_to(sight, "stable", stable, 100 - canary), _to(sight, CANARY, other, canary))
+            targets = (_to(sight, STABLE, stable, 100 - canary), _to(sight, CANARY, other, canary))
             yield Route(ref, "http", "", WEIGHTED, targets)
 
 
@@ -418,7 +416,7 @@ def _by_service(
 ) -> tuple[Target, ...]:
     stable, canary = services_of(sight.rollout, prefer_ping_pong=prefer_ping_pong)
     arms = (item.get("serviceName") or "" for item in additional(sight.rollout))
-    roles = {**{name: name for name in arms}, stable: "stable", canary: CANARY}
+    roles = {**{name: name for name in arms}, stable: STABLE, canary: CANARY}
     return tuple(_to(sight, roles.get(name, ""), name, weight) for name, weight in pairs)
 
 
@@ -429,7 +427,7 @@ def _traefik_ref(rollout: Rollout) -> Ref | None:
 
 def _traefik_routes(sight: Sight) -> Iterator[Route]:
     ref = _traefik_ref(sight.rollout)
-    found = sight.get(ref) if ref else None
+    found = sight.get(ref)
     if ref and found:
         services = ((found.get("spec") or {}).get("weighted") or {}).get("services") or ()
         pairs = [(item.get("name") or "", item.get("weight") or 0) for item in services]

@@ -16,6 +16,8 @@ from .rollout import HASH_LABEL, Rollout
 
 Tree = dict[str, Any]
 
+CONTAINER_GROUPS = ("initContainers", "containers")
+
 _POD_DEFAULTS: Tree = {
     "restartPolicy": "Always",
     "dnsPolicy": "ClusterFirst",
@@ -63,7 +65,7 @@ def authored_template(template: Mapping[str, Any], rollout: Rollout) -> Tree:
 
 def strip_defaults(template: Mapping[str, Any]) -> Tree:
     """A pod template without the hash label, nulls, and the values that the API fills in by itself."""
-    plain: Tree = _prune(template)
+    plain: Tree = without_nulls(template)
     metadata = _without(plain.get("metadata"), {"creationTimestamp"})
     labels = _without(metadata.get("labels"), {HASH_LABEL})
     plain["metadata"] = {**_without(metadata, {"labels"}), **({"labels": labels} if labels else {})}
@@ -72,11 +74,18 @@ def strip_defaults(template: Mapping[str, Any]) -> Tree:
     return plain
 
 
+def without_nulls(value: Any) -> Any:
+    """A deep copy without the keys whose value is null; tuples become lists."""
+    if isinstance(value, Mapping):
+        return {key: without_nulls(item) for key, item in value.items() if item is not None}
+    return [without_nulls(item) for item in value] if isinstance(value, list | tuple) else value
+
+
 def _strip_pod(pod: Tree) -> Tree:
     pod = _drop_equal(pod, _POD_DEFAULTS)
     if pod.get("serviceAccount") == pod.get("serviceAccountName"):  # the deprecated alias that the API mirrors
         pod.pop("serviceAccount", None)
-    for group in ("initContainers", "containers"):
+    for group in CONTAINER_GROUPS:
         if group in pod:
             pod[group] = [_strip_container(container) for container in pod[group]]
     if "volumes" in pod:
@@ -189,13 +198,6 @@ def _without_injected_affinity(affinity: Tree | None, rollout: Rollout) -> Tree:
 def _is_injected(term: Mapping[str, Any]) -> bool:
     expressions = (term.get("labelSelector") or {}).get("matchExpressions") or ()
     return any(expression.get("key") == HASH_LABEL for expression in expressions)
-
-
-def _prune(value: Any) -> Any:
-    """A deep copy without nulls."""
-    if isinstance(value, Mapping):
-        return {key: _prune(item) for key, item in value.items() if item is not None}
-    return [_prune(item) for item in value] if isinstance(value, list) else value
 
 
 def _drop_equal(tree: Tree, defaults: Mapping[str, Any]) -> Tree:

@@ -10,17 +10,15 @@ The rules are those of ``utils/analysis/helpers.go`` (FlattenTemplates, MergeArg
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .analysis import ARG_REFERENCE
 from .errors import InvalidRequest
 
 Spec = Mapping[str, Any]
 
-# The controller looks for any {{...}} and knows no other kind in a metric.
-_REFERENCE = re.compile(r"\{\{\s*args\.([^{}\s]+)\s*\}\}")
 _ARGS = "args"
 
 
@@ -179,7 +177,7 @@ def _inline(metrics: Sequence[Mapping[str, Any]], templates: Sequence[Template])
 
 def references_in(metric: Mapping[str, Any]) -> list[str]:
     """The names of the args that a metric uses, in the order of their first use."""
-    return list(dict.fromkeys(_REFERENCE.findall(json.dumps(metric))))
+    return list(dict.fromkeys(ARG_REFERENCE.findall(json.dumps(metric))))
 
 
 def _all(templates: Iterable[Template], part: str) -> list[Mapping[str, Any]]:

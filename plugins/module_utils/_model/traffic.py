@@ -11,10 +11,11 @@ from functools import cached_property
 from typing import Any
 
 from .family import TEMPLATE_ANNOTATION
-from .rollout import BLUE_GREEN, CANARY, HASH_LABEL, REVISION_ANNOTATION, Rollout
+from .rollout import BLUE_GREEN, CANARY, HASH_LABEL, Rollout, revision_of
 from .routers import (
     MIRROR,
     READ,
+    STABLE,
     WEIGHTED,
     Raw,
     Ref,
@@ -36,7 +37,7 @@ from .routers import (
 
 AGREE, DISAGREE, NOT_READ = "agree", "disagree", "not_read"
 MANAGED_BY = "argo-rollouts.argoproj.io/managed-by-rollouts"
-STABLE, EXPERIMENT_ARM = "stable", "experiment"
+EXPERIMENT_ARM = "experiment"
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,8 @@ class Pods:
     def parse(cls, raw: Raw) -> Pods:
         """Of a ReplicaSet."""
         annotations, status = raw["metadata"].get("annotations") or {}, raw.get("status") or {}
-        revision = annotations.get(REVISION_ANNOTATION, "")
         return cls(
-            revision=int(revision) if revision.isdecimal() else 0,
+            revision=revision_of(annotations),
             desired=int((raw.get("spec") or {}).get("replicas") or 0),
             ready=int(status.get("readyReplicas") or 0),
             available=int(status.get("availableReplicas") or 0),
@@ -148,15 +148,18 @@ def _not_understood(name: str) -> dict[str, str]:
 
 def version_of(view: View, pod_hash: str) -> str:
     """What a hash is to the Rollout; ``other`` for what it does not know, ``unknown`` where nothing says the hash."""
-    rollout, status = view.rollout, view.rollout.status.get(BLUE_GREEN) or {}
-    blue_green = ((status.get("activeSelector"), "active"), (status.get("previewSelector"), "preview"))
-    known = (
-        *(blue_green if rollout.strategy == BLUE_GREEN else ()),
-        (rollout.stable_hash, STABLE),
-        (rollout.current_hash, "preview" if rollout.strategy == BLUE_GREEN else CANARY),
-    )
-    found = next((name for candidate, name in known if pod_hash and candidate == pod_hash), "")
+    found = next((name for known, name in _own(view.rollout) if known == pod_hash), "")
     return found or _arm(view, pod_hash) or ("other" if pod_hash else "unknown")
+
+
+def _own(rollout: Rollout) -> list[tuple[str, str]]:
+    """Hash and name of the Rollout's own versions. One hash can have several names, of which the first counts."""
+    versions = [(rollout.stable_hash, STABLE), (rollout.current_hash, CANARY)]
+    if rollout.strategy == BLUE_GREEN:
+        status = rollout.status.get(BLUE_GREEN) or {}
+        services = [(status.get("activeSelector", ""), "active"), (status.get("previewSelector", ""), "preview")]
+        versions = [*services, (rollout.stable_hash, STABLE), (rollout.current_hash, "preview")]
+    return [(pod_hash, name) for pod_hash, name in versions if pod_hash]
 
 
 def _arm(view: View, pod_hash: str) -> str:
@@ -171,13 +174,10 @@ def _arm(view: View, pod_hash: str) -> str:
 def _versions(view: View) -> list[dict[str, Any]]:
     """The Rollout's own versions, then whatever else gets traffic."""
     rollout = view.rollout
-    status = rollout.status.get(BLUE_GREEN) or {}
-    own = [status.get("activeSelector"), status.get("previewSelector")] if rollout.strategy == BLUE_GREEN else []
-    own += [rollout.stable_hash, rollout.current_hash, *(item.get("podTemplateHash") for item in additional(rollout))]
     weights, stated = _weights(view), _stated(rollout)
-    hashes = dict.fromkeys(
-        [*(item for item in own if item), *(item for item, weight in weights.items() if weight != 0)]
-    )
+    own = [pod_hash for pod_hash, _ in _own(rollout)]
+    arms = [item["podTemplateHash"] for item in additional(rollout) if item.get("podTemplateHash")]
+    hashes = dict.fromkeys([*own, *arms, *(item for item, weight in weights.items() if weight != 0)])
     return [_version(view, item, weights, stated) for item in hashes]
 
 
@@ -228,7 +228,7 @@ def _stated(rollout: Rollout) -> Mapping[str, float] | None:
     if rollout.strategy == BLUE_GREEN:
         active = (rollout.status.get(BLUE_GREEN) or {}).get("activeSelector")
         return {active: 100} if active else None
-    weights = (rollout.status.get(CANARY) or {}).get("weights")
+    weights = rollout.weights
     if not weights:
         return None
     found: dict[str, float] = {}
@@ -265,9 +265,7 @@ def _missing(view: View) -> Iterator[Disagreement]:
 
 
 def _wrong_weights(view: View, route: Route) -> Iterator[Disagreement]:
-    weights = (view.rollout.status.get(CANARY) or {}).get("weights")
-    expected = _expected(view.rollout, weights) if weights else {}
-    for role, wish in expected.items():
+    for role, wish in _expected(view.rollout).items():
         targets = [target for target in route.targets if role and target.role == role]
         found = sum(target.weight for target in targets)
         if found != wish:
@@ -283,10 +281,12 @@ def _wrong_weights(view: View, route: Route) -> Iterator[Disagreement]:
         yield Disagreement("total", route.label, 100, total, text)
 
 
-def _expected(rollout: Rollout, weights: Raw) -> Mapping[str, float]:
-    """Percent by the role of a destination."""
-    named = {STABLE: weights.get(STABLE) or {}, CANARY: weights.get(CANARY) or {}}
-    named |= {item.get("serviceName") or "": item for item in weights.get("additional") or ()}
+def _expected(rollout: Rollout) -> Mapping[str, float]:
+    """Percent by the role of a destination; empty where the status says nothing."""
+    if not rollout.weights:
+        return {}
+    named = {role: rollout.weights.get(role) or {} for role in (STABLE, CANARY)}
+    named |= {item.get("serviceName") or "": item for item in additional(rollout)}
     limit = rollout.max_weight or 100
     return {role: percent(int(item.get("weight") or 0), limit) for role, item in named.items()}
 
@@ -326,7 +326,7 @@ def _selectors(view: View) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 def _canary_hashes(rollout: Rollout) -> tuple[str, ...]:
     """``reconcileStableAndCanaryService``: an abort takes it back to stable, late with dynamicStableScale."""
-    weights = (rollout.status.get(CANARY) or {}).get("weights") or {}
+    weights = rollout.weights or {}
     dynamic = bool(rollout.strategy_spec.get("dynamicStableScale"))
     before = ((weights.get(CANARY) or {}).get("podTemplateHash") or "",) if dynamic else ()
     if rollout.abort and rollout.updating:
@@ -355,7 +355,7 @@ def _settled(view: View, ref: Ref, pod_hash: str) -> bool:
 
 def _wrong_subsets(view: View) -> Iterator[Disagreement]:
     ref = destination_rule_ref(view.rollout)
-    weights = (view.rollout.status.get(CANARY) or {}).get("weights")
+    weights = view.rollout.weights
     if ref is None or view.sight.get(ref) is None or not weights:
         return
     known = subsets(view.sight)

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .rollout import HASH_LABEL, REVISION_ANNOTATION, Rollout
+from .rollout import HASH_LABEL, REVISION_ANNOTATION, Rollout, revision_of
+from .template import CONTAINER_GROUPS
 
 # The kinds that the controller resolves (rollout/templateref.go), with the path of their pod template.
 TEMPLATE_PATHS: Mapping[str, tuple[str, ...]] = {
@@ -72,7 +73,7 @@ class Workload:
         pod = self.template.get("spec") or {}
         return {
             container.get("name", ""): container.get("image", "")
-            for group in ("initContainers", "containers")
+            for group in CONTAINER_GROUPS
             for container in pod.get(group) or ()
         }
 
@@ -96,11 +97,11 @@ class ReplicaSet:
         """The view of an ``apps/v1`` ReplicaSet; revision 0 when it carries none."""
         meta, spec, status = raw.get("metadata") or {}, raw.get("spec") or {}, raw.get("status") or {}
         annotations = meta.get("annotations") or {}
-        revision, former = annotations.get(REVISION_ANNOTATION, ""), annotations.get(_FORMER_REVISIONS, "")
+        former = annotations.get(_FORMER_REVISIONS, "")
         owners = meta.get("ownerReferences") or ()
         return cls(
             name=meta.get("name", ""),
-            revision=int(revision) if revision.isdecimal() else 0,
+            revision=revision_of(annotations),
             pod_hash=(meta.get("labels") or {}).get(HASH_LABEL, ""),
             owner_uid=next((owner.get("uid", "") for owner in owners if owner.get("controller")), ""),
             replicas=int(status.get("replicas") or 0),

@@ -21,7 +21,8 @@ from .plan import (
     Unchanged,
     not_observed,
     not_valid,
-    paused_field,
+    resume,
+    resumed_fields,
     step_text,
 )
 
@@ -58,17 +59,17 @@ def _act(rollout: Rollout) -> Act:
     """
     marks: dict[str, Any] = {"abort": True} | ({"promoteFull": None} if rollout.promote_full else {})
     mark = () if rollout.abort else (MergePatch({"status": marks}, "status"),)
-    resume = (MergePatch({"spec": {"paused": False}}),) if rollout.spec_paused else ()
+    go = resume(rollout)
     return Act(
-        patches=(*mark, *resume),
+        patches=(*mark, *go),
         change=Change(
-            ({"aborted": False, "at": step_text(rollout)} if mark else {}) | ({"paused": True} if resume else {}),
-            ({"aborted": True} if mark else {}) | ({"paused": False} if resume else {}),
+            ({"aborted": False, "at": step_text(rollout)} if mark else {}) | ({"paused": True} if go else {}),
+            ({"aborted": True} if mark else {}) | ({"paused": False} if go else {}),
         ),
         message=(f"aborted revision {rollout.revision} at {step_text(rollout)}" if mark else "it is aborted already")
-        + (", and resumed it so that its way back is free" if resume else ""),
+        + (", and resumed it so that its way back is free" if go else ""),
         seen=_seen,
-        fields=(paused_field(paused=False),) if resume else (),
+        fields=resumed_fields(rollout),
     )
 
 

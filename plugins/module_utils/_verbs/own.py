@@ -11,6 +11,7 @@ from typing import Any
 
 from .._model.analysis import controller_of
 from .._model.phase import COMPLETED_ANALYSIS
+from .._model.template import without_nulls
 from .plan import Change, NotYet, Refused, Unchanged
 
 NEVER, FINISHED, ALWAYS = RECREATE = ("never", "finished", "always")
@@ -155,20 +156,18 @@ Wish = Present | Terminated | Absent
 
 def same_spec(wished: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
     """Whether both measure the same, terminated or not; what is null is not there."""
-    return bool(_essence(wished) == _essence(found))
+    return not _differing(wished, found)
 
 
-def _essence(spec: Mapping[str, Any]) -> Any:
-    return _without_nulls({key: value for key, value in spec.items() if key != "terminate" and value not in ([], {})})
+def _differing(wished: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+    one, other = _essence(wished), _essence(found)
+    return sorted(key for key in {**one, **other} if one.get(key) != other.get(key))
 
 
-def _without_nulls(value: Any) -> Any:
-    match value:
-        case Mapping():
-            return {key: _without_nulls(item) for key, item in value.items() if item is not None}
-        case list() | tuple():
-            return [_without_nulls(item) for item in value]
-    return value
+def _essence(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    written = {key: value for key, value in spec.items() if key != "terminate" and value not in ([], {})}
+    essence: Mapping[str, Any] = without_nulls(written)
+    return essence
 
 
 def _not_ours(found: Own) -> Refused | None:
@@ -183,11 +182,6 @@ def _leaving(found: Own) -> NotYet | None:
 
 
 def _differs(found: Own, wished: Mapping[str, Any]) -> Refused:
-    keys = sorted({*wished, *found.spec} - {"terminate"})
-    parts = [key for key in keys if _part(wished, key) != _part(found.spec, key)]
-    text = f"{found.label} is there with another spec ({', '.join(parts)} differ), and what has run stays as it was"
+    parts = ", ".join(_differing(wished, found.spec))
+    text = f"{found.label} is there with another spec ({parts} differ), and what has run stays as it was"
     return Refused("different", f"{text}; give another name, or replace it with recreate")
-
-
-def _part(spec: Mapping[str, Any], key: str) -> Any:
-    return _without_nulls(spec.get(key) or None)

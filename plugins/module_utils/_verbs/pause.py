@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from .._model.errors import InvalidRequest
+from .._model.errors import InvalidRequest, check_one_of
 from .._model.phase import DEGRADED, MANUALLY_PAUSED, rollout_phase
 from .._model.rollout import BLUE_GREEN, Rollout
 from .._model.waiting import waiting_for
@@ -45,8 +45,7 @@ class Pause:
     needs_history: bool = False
 
     def __post_init__(self) -> None:
-        if self.state not in STATES:
-            raise InvalidRequest("state", self.state, f"use one of {', '.join(STATES)}")
+        check_one_of("state", self.state, STATES)
         if self.state == PAUSED and self.goal.until is Until.HEALTHY:
             remedy = "a rollout that is held does not get there; leave it out, or use it with state: resumed"
             raise InvalidRequest("wait_until", self.goal.until.value, remedy)

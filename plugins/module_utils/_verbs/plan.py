@@ -173,6 +173,20 @@ def paused_field(paused: bool) -> SpecField:
     )
 
 
+def resume(rollout: Rollout) -> tuple[MergePatch, ...]:
+    """The write that lets a rollout go which ``spec.paused`` holds; none for any other.
+
+    A promotion does it before it writes the status: when the second write is lost, the rollout still stands at its
+    gate. An abort does it after that.
+    """
+    return (MergePatch({"spec": {"paused": False}}),) if rollout.spec_paused else ()
+
+
+def resumed_fields(rollout: Rollout) -> tuple[SpecField, ...]:
+    """The field that ``resume`` writes."""
+    return (paused_field(paused=False),) if rollout.spec_paused else ()
+
+
 def step_text(rollout: Rollout) -> str:
     """Where a canary stands, for messages: ``step 1 of 5 (pause)``."""
     step = rollout.current_step

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .._model.errors import InvalidRequest
+from .._model.errors import InvalidRequest, check_one_of
 from .._model.phase import is_unpausing
 from .._model.rollout import BLUE_GREEN, BLUE_GREEN_PAUSE, CANARY, CANARY_PAUSE, Rollout
 from .._model.timestamps import format_time
@@ -23,11 +23,11 @@ from .plan import (
     Refused,
     Sight,
     Snapshot,
-    SpecField,
     Unchanged,
     not_observed,
     not_valid,
-    paused_field,
+    resume,
+    resumed_fields,
     step_text,
 )
 
@@ -52,8 +52,7 @@ class Promote:
     needs_history: bool = False
 
     def __post_init__(self) -> None:
-        if self.mode not in MODES:
-            raise InvalidRequest("mode", self.mode, f"use one of {', '.join(MODES)}")
+        check_one_of("mode", self.mode, MODES)
         if self.mode == SKIP_STEP and self.expected_step is None:
             remedy = "name the step in expected_step as well, so that a second run cannot skip another one"
             raise InvalidRequest("mode", self.mode, remedy)
@@ -213,12 +212,12 @@ def _full(rollout: Rollout) -> Plan:
         return Sight.SEEN if _acts_on_full(now.rollout) else Sight.PENDING
 
     return Act(
-        patches=(*_resume(rollout), *patches),
+        patches=(*resume(rollout), *patches),
         change=Change({"promotion": f"at {_stand(rollout)}"}, {"promotion": "full, without steps and analysis"}),
         message="promoted fully",
         seen=seen,
         once=version,
-        fields=_resumed(rollout),
+        fields=resumed_fields(rollout),
     )
 
 
@@ -231,11 +230,11 @@ def _acts_on_full(rollout: Rollout) -> bool:
 
 def _act_resume(rollout: Rollout) -> Act:
     return Act(
-        patches=_resume(rollout),
+        patches=resume(rollout),
         change=Change({"paused": True}, {"paused": False}),
         message="resumed from spec.paused; no step was skipped",
         seen=lambda now: Sight.SEEN if now.observed else Sight.PENDING,
-        fields=_resumed(rollout),
+        fields=resumed_fields(rollout),
     )
 
 
@@ -250,12 +249,12 @@ def _act_pass(rollout: Rollout) -> Act:
         return Sight.LOST if same else Sight.SEEN
 
     return Act(
-        patches=(*_resume(rollout), MergePatch({"status": {"pauseConditions": None}}, "status")),
+        patches=(*resume(rollout), MergePatch({"status": {"pauseConditions": None}}, "status")),
         change=Change({"paused": f"{pause.reason} at {_stand(rollout)}"}, {"paused": None}),
         message=f"passed the gate at {_stand(rollout)}",
         seen=seen,
         once=f"{rollout.current_hash} {index} {pause.reason}",
-        fields=_resumed(rollout),
+        fields=resumed_fields(rollout),
     )
 
 
@@ -288,22 +287,13 @@ def _act_skip(rollout: Rollout) -> Act:
 
     status = {"pauseConditions": None, "controllerPause": False, "currentStepIndex": wanted}
     return Act(
-        patches=(*_resume(rollout), MergePatch({"status": status}, "status")),
+        patches=(*resume(rollout), MergePatch({"status": status}, "status")),
         change=Change({"step": skipped}, {"step": wanted}),
         message=f"skipped step {skipped} ({rollout.steps[skipped]})",
         seen=seen,
         once=f"{rollout.current_hash} {skipped}",
-        fields=_resumed(rollout),
+        fields=resumed_fields(rollout),
     )
-
-
-def _resume(rollout: Rollout) -> tuple[MergePatch, ...]:
-    """Goes before the status: when the second write is lost, the rollout still stands at its gate."""
-    return (MergePatch({"spec": {"paused": False}}),) if rollout.spec_paused else ()
-
-
-def _resumed(rollout: Rollout) -> tuple[SpecField, ...]:
-    return (paused_field(paused=False),) if rollout.spec_paused else ()
 
 
 def _stand(rollout: Rollout) -> str:

@@ -12,13 +12,13 @@ from typing import Any
 
 from .._model.errors import InvalidRequest
 from .._model.images import Image
+from .._model.template import CONTAINER_GROUPS
 from .._model.waiting import is_aborted
 from .._model.workload import Workload
 from .goals import Goal
 from .plan import Act, Change, JsonPatch, Plan, Refused, Snapshot, SpecField, Unchanged, not_observed
 from .revision import new_version_seen
 
-_GROUPS = ("initContainers", "containers")
 EVERY_CONTAINER = "*"
 
 
@@ -60,12 +60,12 @@ class SetImage:
 
     def _edits(self, workload: Workload) -> list[dict[str, Any]]:
         edits = []
-        for group in _GROUPS:
+        for group in CONTAINER_GROUPS:
             for index, container in enumerate((workload.template.get("spec") or {}).get(group) or ()):
                 wanted = self.images.get(container["name"], self.images.get(EVERY_CONTAINER))
                 if wanted is not None and wanted != container.get("image"):
-                    edit = _edit(f"{workload.template_path}/spec/{group}/{index}", container, wanted)
-                    edits.append({**edit, "field": _field(workload, group, container)})
+                    path = f"{workload.template_path}/spec/{group}/{index}"
+                    edits.append(_edit(path, container, wanted) | {"field": _field(workload, group, container)})
         return edits
 
     def _no_such_container(self, snapshot: Snapshot, unknown: list[str]) -> str:

@@ -52,7 +52,7 @@ class Server:
 
 
 def patience(clock: FakeClock, seconds: float = 300) -> Patience:
-    return Patience(clock, clock.monotonic() + seconds)
+    return Patience(clock, seconds)
 
 
 def test_an_answer_is_an_answer() -> None:

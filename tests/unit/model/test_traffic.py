@@ -78,7 +78,7 @@ def made(kind: str, name: str, spec: Tree, namespace: str = NAMESPACE, **annotat
 
 def service(name: str, pod_hash: str | None) -> Tree:
     selector = {"app": "shop"} | ({HASH: pod_hash} if pod_hash else {})
-    return {**made("Service", name, {"selector": selector}, **MANAGED)}
+    return made("Service", name, {"selector": selector}, **MANAGED)
 
 
 STABLE_SERVICE, CANARY_SERVICE = service("shop-stable", STABLE), service("shop-canary", NEW)
@@ -266,24 +266,17 @@ def test_tls_and_tcp_routes(configured: Tree, protocol: str, matches: list[list[
 
 def test_several_virtual_services_that_differ() -> None:
     many = {"istio": {"virtualServices": [{"name": "shop"}, {"name": "a.b.mesh"}, {"name": "c.mesh.cluster.local"}]}}
-    result = look(
-        routed(many),
+    objects = (
         STABLE_SERVICE,
         CANARY_SERVICE,
         virtual_service(split(20)),
         virtual_service(split(30), name="a.b", namespace="mesh"),
         virtual_service(split(20), name="c", namespace="mesh"),
     )
+    result = look(routed(many), *objects)
     assert [item[1] for item in trouble(result)] == ["VirtualService mesh/a.b, http route primary"] * 2
     assert shares(result) == {"stable": None, "canary": None}
-    again = look(
-        routed(many, {"status": {"canary": None}}),
-        STABLE_SERVICE,
-        CANARY_SERVICE,
-        virtual_service(split(20)),
-        virtual_service(split(30), name="a.b", namespace="mesh"),
-        virtual_service(split(20), name="c", namespace="mesh"),
-    )
+    again = look(routed(many, {"status": {"canary": None}}), *objects)
     assert (again["reason"], stated(again)) == ("not_read", {"stable": None, "canary": None})
     assert again["msg"].endswith("nothing tells its weights, or its routes differ; see traffic.routes")
 
@@ -589,7 +582,7 @@ def test_the_pods_of_other_experiments_and_rollouts_are_not_ours() -> None:
 
 
 def ingress(name: str, **annotations: str) -> Tree:
-    return {**made("Ingress", name, {}), "metadata": {"name": name, "namespace": NAMESPACE, "annotations": annotations}}
+    return made("Ingress", name, {}, **annotations)
 
 
 def nginx(weight: str, prefix: str = "nginx.ingress.kubernetes.io", name: str = "shop-web-canary", **more: str) -> Tree:
