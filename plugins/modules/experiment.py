@@ -27,6 +27,7 @@ extends_documentation_fragment:
   - kubernetes.core.k8s_auth_options
   - progressive.delivery.delivery
   - progressive.delivery.delivery.wait
+  - progressive.delivery.delivery.silence
 options:
   name:
     description: Name of the Experiment.
@@ -60,16 +61,12 @@ options:
       - Whether to replace an experiment of that name that is there already, whatever its spec.
       - V(finished) replaces one that is over or was told to end, V(always) also one that still runs. Then a second run
         of the task is another experiment, and reports a change.
+      - The old one goes with its pods before the new one is made. The controller may all the same write what it still
+        had to say of the old one into the new one, which then counts as through at once; a new one that was never
+        available is made again, and RV(timeline) tells so.
     type: str
     choices: [never, finished, always]
     default: never
-  accept_silence:
-    description:
-      - Names of metrics for which no data is a good sign, such as one that lists the alerts that fire.
-      - Every other metric must have measured a value.
-    type: list
-    elements: str
-    default: []
 seealso:
   - module: progressive.delivery.analysis_wait
   - module: progressive.delivery.analysis_run
@@ -151,15 +148,12 @@ timeline:
   returned: always
 """
 
-from ansible_collections.progressive.delivery.plugins.module_utils._module import WAIT, Spec, run_module
+from ansible_collections.progressive.delivery.plugins.module_utils._module import OWN, Spec, run_module
 
 ARGUMENT_SPEC: Spec = {
-    **WAIT,
-    "state": {"type": "str", "choices": ["present", "terminated", "absent"], "default": "present"},
+    **OWN,
     "definition": {"type": "dict"},
     "rollout": {"type": "str"},
-    "recreate": {"type": "str", "choices": ["never", "finished", "always"], "default": "never"},
-    "accept_silence": {"type": "list", "elements": "str", "default": []},
 }
 
 

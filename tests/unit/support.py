@@ -369,6 +369,7 @@ def experiment(
         "spec": {"analyses": [{"name": f"of-{run}"} for run in runs]},
         "status": {
             "phase": phase,
+            "availableAt": ago(60),
             "templateStatuses": [{"name": "canary", "status": phase, "replicas": 1, "availableReplicas": 1}],
             "analysisRuns": [{"name": f"of-{run}", "analysisRun": run, "phase": phase} for run in runs],
         },

@@ -59,6 +59,9 @@ def experiment_verdict(experiment: Experiment, accept_silence: Collection[str] =
     if experiment.terminate:
         text = f"{experiment.label} was terminated, which proves nothing, whatever its phase is"
         return "terminated", f"{text}. {_TERMINATED_REMEDY}"
+    if experiment.never_ran:
+        text = f"{experiment.label} is called Successful and never had its pods"
+        return "insufficient", f"{text}: it has the state of a former one of that name. Make it anew with recreate"
     if not experiment.runs:
         text = f"{experiment.label} is called Successful and measured nothing: it made no AnalysisRun"
         return "insufficient", f"{text}. Add analyses to the step, and give them the time to measure"

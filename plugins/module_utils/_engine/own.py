@@ -14,7 +14,7 @@ from .._cluster.errors import ClusterError, Conflict, NotFound, Transient
 from .._cluster.resources import EXPERIMENT, MERGE_PATCH, Object, Resource
 from .._model.errors import InvalidRequest
 from .._model.templates import TemplateError
-from .._verbs.own import Absent, Compare, Create, Delete, Own, Present, Terminate, Terminated, Wish
+from .._verbs.own import FINISHED, Absent, Compare, Create, Delete, Own, Present, Terminate, Terminated, Wish
 from .._verbs.plan import Change, NotYet, Refused, Unchanged
 from .outcome import IN_DOUBT, Stop, show_change
 from .ports import Clock, ClusterPort
@@ -225,6 +225,10 @@ class OwnTask:
         if self._options.check_mode and self._maker.changed:
             return "written", f"{label} would be made"
         self._follow(found)
+        while self._maker.changed and self.watching.experiment is not None and self.watching.experiment.never_ran:
+            text = f"{label} is Successful and never ran: the controller gave it the state of a former one; anew"
+            self._timeline.note("recreated", text)
+            self._follow(self._maker.carry_out(replace(wish, recreate=FINISHED)))
         return self.watching.verdict(self._request.accept_silence)
 
     def _end(self) -> Verdict:

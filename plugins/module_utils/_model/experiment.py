@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .analysis import AnalysisRun, controller_of
+from .analysis import SUCCESSFUL, AnalysisRun, controller_of
 from .phase import COMPLETED_ANALYSIS
 
 KIND = "experiment"
@@ -31,7 +31,7 @@ class Experiment:
 
     ``step_index`` is that of the Rollout's step, None for one that no Rollout made. ``runs`` are its AnalysisRuns
     where they were read as well: the status alone stops telling of them once the experiment ends. ``asked`` are its
-    ``spec.analyses`` as they are written.
+    ``spec.analyses`` as they are written. ``available_at`` is when all its pods were there; empty before.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Experiment:
     templates: tuple[Mapping[str, Any], ...]
     analyses: tuple[RunRef, ...]
     asked: tuple[Mapping[str, Any], ...] = ()
+    available_at: str = ""
     runs: tuple[AnalysisRun, ...] = ()
     kind: str = KIND
 
@@ -73,6 +74,7 @@ class Experiment:
                 for item in status.get("analysisRuns") or ()
             ),
             asked=tuple(spec.get("analyses") or ()),
+            available_at=status.get("availableAt") or "",
         )
 
     @property
@@ -87,6 +89,15 @@ class Experiment:
         A terminated one may keep the phase Running for ever: the controller ends its runs and looks no more at them.
         """
         return self.terminate or self.phase in COMPLETED_ANALYSIS
+
+    @property
+    def never_ran(self) -> bool:
+        """Whether it is called Successful without ever having had its pods.
+
+        The controller writes a status by the name of the object: what it still had to say of a former Experiment of
+        that name lands in the new one, whose templates then count as through.
+        """
+        return self.phase == SUCCESSFUL and not self.terminate and not self.available_at
 
     @property
     def run_names(self) -> tuple[str, ...]:

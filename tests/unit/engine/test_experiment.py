@@ -251,6 +251,41 @@ def test_versions_that_are_not_there(cluster: FakeCluster, text: str) -> None:
     assert text in result["msg"]
 
 
+# -- the state of a former one
+# The controller writes a status by name, so the last words about a former Experiment can land in the new one.
+
+
+INHERITED: Tree = {"status": {"phase": "Successful", "templateStatuses": [{"name": "canary", "status": "Successful"}]}}
+
+
+def test_one_that_got_the_state_of_a_former_one_is_made_anew() -> None:
+    cluster = FakeCluster(trial("Successful", runs=()))
+    cluster.later(5, INHERITED, TRIAL)
+    cluster.later(9, status("Successful", runs=("a",)), TRIAL)
+    cluster.appear(9, experiment_run("a", "Successful", values=("[1]",)))
+    result = run(cluster, recreate="finished")
+    assert (result["failed"], result["changed"], result["reason"]) == (False, True, "successful")
+    assert [item.verb for item in cluster.requests if item.verb in ("create", "delete")] == ["delete", "create"] * 2
+    assert notes(result, "recreated") == [
+        f"{LABEL} is Successful and never ran: the controller gave it the state of a former one; anew"
+    ]
+
+
+def test_one_that_somebody_else_made_is_only_told_of() -> None:
+    cluster = FakeCluster(trial("Successful", {"status": {"availableAt": None}}, runs=()))
+    result = run(cluster)
+    assert (result["failed"], result["changed"], result["reason"]) == (True, False, "insufficient")
+    assert f"{LABEL} is called Successful and never had its pods" in result["msg"]
+
+
+def test_a_state_that_comes_again_and_again_is_given_up() -> None:
+    cluster = FakeCluster()
+    for seconds in range(1, 40):
+        cluster.later(seconds, INHERITED, TRIAL)
+    result = run(cluster, timeout=20)
+    assert (result["failed"], result["changed"], result["reason"]) == (True, True, "timeout")
+
+
 # -- terminated and absent
 
 
