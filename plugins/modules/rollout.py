@@ -44,6 +44,7 @@ options:
     description:
       - V(present) has the Rollout as it is declared by O(definition) or O(from_deployment).
       - V(absent) deletes it, and waits until it is gone. Its pods end in the background.
+        O(gitops) also applies to one that a GitOps tool would make again.
     type: str
     choices: [present, absent]
     default: present

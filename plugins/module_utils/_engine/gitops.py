@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+from .._cluster.resources import Object
 from .._model.durations import format_seconds
-from .._model.ownership import last_writer, manager_called, restoring_manager
+from .._model.ownership import gitops_manager, last_writer, manager_called, restoring_manager
 from .._verbs.plan import Act, Snapshot, SpecField
 from .outcome import Stop
 
@@ -33,6 +34,17 @@ def heed(choice: str, plan: Act, snapshot: Snapshot) -> str:
             raise Stop("managed", f"{text}; {manager.remedy}. gitops: warn writes it all the same")
         return f"{holder} is managed by {manager.label}, which may put {field.name} back; {manager.remedy}"
     return ""
+
+
+def heed_removal(choice: str, raw: Object, label: str) -> str:
+    """The same for an object that is to be deleted: a tool that finds it in Git makes it again."""
+    manager = None if choice == IGNORE else gitops_manager(raw)
+    if manager is None:
+        return ""
+    text, remedy = f"{label} is managed by {manager.label}", "take it out of Git"
+    if choice == REFUSE:
+        raise Stop("managed", f"{text}, so it was not deleted; {remedy}. gitops: warn deletes it all the same")
+    return f"{text}, which may make it again; {remedy}"
 
 
 def check_reverted(plan: Act, snapshot: Snapshot, seconds: float) -> None:

@@ -16,6 +16,7 @@ from .._model.errors import InvalidRequest
 from .._model.templates import TemplateError
 from .._verbs.own import FINISHED, Absent, Compare, Create, Delete, Own, Present, Terminate, Terminated, Wish
 from .._verbs.plan import Change, NotYet, Refused, Unchanged
+from .gitops import heed_removal
 from .outcome import IN_DOUBT, Stop, show_change
 from .ports import Clock, ClusterPort
 from .retry import Patience
@@ -64,6 +65,7 @@ class Maker:
         self._name, self._options = name, options
         self.changed = False
         self.unsure = False
+        self.warning = ""
         self._met = False
         self._change: Change | None = None
 
@@ -95,6 +97,8 @@ class Maker:
                     assert isinstance(wish, Present), "nothing else has a spec to compare"
                     wish = replace(wish, spec=self._as_stored(wish.spec), as_stored=True)
                 case _:
+                    if isinstance(step, Delete) and found is not None:
+                        self.warning = heed_removal(self._options.gitops, found, self._name.label)
                     done, found = self._write(step, wish, found)
                     if done:
                         return found
@@ -272,6 +276,8 @@ class OwnTask:
             "msg": message,
             "timeline": self._timeline.entries,
         }
+        if self._maker.warning and self._maker.changed:
+            result["warnings"] = [self._maker.warning]
         change = self._maker.change
         if change is not None:
             result["diff"] = show_change(change, self._request.name.label)

@@ -8,9 +8,9 @@ Mirrors ``utils/analysis/helpers.go`` (FlattenTemplates, MergeArgs) and ``Valida
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 
+from .._model.templates import matches_any
 from .arguments import check_args, check_given_args, used_names
 from .bundle import Bundle
 from .metrics import check_metrics, is_endless
@@ -148,13 +148,5 @@ def _check_dry_run(use: Use, templates: Templates) -> Iterator[Finding]:
     rules = [*use.dry_run.items(), *templates.items("dryRun")]
     for rule in rules:
         pattern = rule.at("metricName")
-        if pattern.text and not any(_matches(pattern.text, name) for name in names):
+        if pattern.text and not matches_any(pattern.text, names):
             yield pattern.finding("dry-run-unmatched", f"the dry-run rule {pattern.text!r} matches no metric")
-
-
-def _matches(pattern: str, name: str) -> bool:
-    """True where Python cannot read a pattern that Go may; a lone star is none for either."""
-    try:
-        return re.search(pattern, name) is not None
-    except (re.error, RecursionError, OverflowError):
-        return pattern != "*"

@@ -10,6 +10,7 @@ The rules are those of ``utils/analysis/helpers.go`` (FlattenTemplates, MergeArg
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -159,6 +160,8 @@ def run_spec(templates: Sequence[Template], given: Given) -> dict[str, Any]:
     flat = flatten([options, *templates, _inline(given.metrics, templates)])
     if not flat.metrics:
         raise TemplateError(f"{', '.join(template.label for template in templates)}: there is no metric to measure")
+    _check_patterns("dry_run_metrics", given.dry_run, flat.metrics)
+    _check_patterns("measurement_retention", given.retention, flat.metrics)
     spec = {
         "metrics": flat.metrics,
         "args": flat.with_args(given.args),
@@ -166,6 +169,25 @@ def run_spec(templates: Sequence[Template], given: Given) -> dict[str, Any]:
         "measurementRetention": flat.retention,
     }
     return {part: items for part, items in spec.items() if items}
+
+
+def _check_patterns(option: str, patterns: Iterable[str], metrics: Sequence[Mapping[str, Any]]) -> None:
+    """The controller ends a run with an error, late, when such a pattern matches none of its metrics."""
+    names = [str(metric.get("name")) for metric in metrics]
+    for pattern in patterns:
+        if not matches_any(pattern, names):
+            raise InvalidRequest(option, pattern, f"it matches no metric; there are {', '.join(names)}")
+
+
+def matches_any(pattern: str, names: Iterable[str]) -> bool:
+    """Whether a regular expression finds one of the metrics' names (``GetDryRunMetrics``).
+
+    True where Python cannot read a pattern that Go may; a lone star is none for either.
+    """
+    try:
+        return any(re.search(pattern, name) for name in names)
+    except (re.error, RecursionError, OverflowError):
+        return pattern != "*"
 
 
 def _inline(metrics: Sequence[Mapping[str, Any]], templates: Sequence[Template]) -> Template:

@@ -423,6 +423,19 @@ def test_a_rollout_is_removed(check: bool) -> None:
     assert again["changed"] is check
 
 
+@pytest.mark.parametrize("check", [True, False])
+def test_a_rollout_that_a_gitops_tool_would_make_again_is_removed_with_a_warning(check: bool) -> None:
+    cluster = FakeCluster(canary(ARGO))
+    refused = run(cluster, check=check, state="absent", gitops="refuse")
+    assert (refused["changed"], refused["failed"], refused["reason"]) == (False, True, "managed")
+    assert "is managed by Argo CD (Application web), so it was not deleted; take it out of Git" in refused["msg"]
+    assert "warnings" not in refused
+    warned = run(cluster, check=check, state="absent", gitops="warn")
+    assert (warned["changed"], warned["failed"]) == (True, False)
+    assert [text.partition(", ")[2] for text in warned["warnings"]] == ["which may make it again; take it out of Git"]
+    assert "warnings" not in run(FakeCluster(canary(ARGO)), check=check, state="absent", gitops="ignore")
+
+
 # -- arguments
 
 

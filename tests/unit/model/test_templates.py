@@ -227,6 +227,23 @@ def test_rules_of_the_task_come_before_those_of_the_templates() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        (Given(dry_run=["tow"]), "dry_run_metrics: 'tow'.*it matches no metric; there are one, two"),
+        (Given(dry_run=["one", "*"]), r"dry_run_metrics: '\*'"),
+        (Given(retention={"^o$": 5}), r"measurement_retention: '\^o\$'"),
+    ],
+)
+def test_a_rule_of_the_task_that_matches_nothing(given: Given, text: str) -> None:
+    with pytest.raises(InvalidRequest, match=text):
+        run_spec([template(metrics=[metric("one"), metric("two")])], given)
+
+
+def test_a_rule_that_only_go_can_read_is_left_to_the_controller() -> None:
+    assert run_spec([template(metrics=[metric("one")])], Given(dry_run=[r"\pL+"]))["dryRun"]
+
+
 def test_metrics_of_the_task_bring_the_args_that_they_use() -> None:
     own = metric("own", "result > {{args.least}} + {{args.x}}")
     asked = template(metrics=[metric()], args=[{"name": "x", "value": "1"}])
