@@ -87,6 +87,8 @@ options:
       - Whether to replace a run of that name that is there already, whatever its spec.
       - V(finished) replaces one that is over or was told to end, V(always) also one that still measures. Then a second
         run of the task is another analysis, and reports a change.
+      - The controller writes results by the name of the run. With V(always), a measurement of the old run that is under
+        way when it is deleted may be counted in the new one; O(state=terminated) before V(finished) rules that out.
     type: str
     choices: [never, finished, always]
     default: never
