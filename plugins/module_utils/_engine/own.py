@@ -97,8 +97,6 @@ class Maker:
                     assert isinstance(wish, Present), "nothing else has a spec to compare"
                     wish = replace(wish, spec=self._as_stored(wish.spec), as_stored=True)
                 case _:
-                    if isinstance(step, Delete) and found is not None:
-                        self.warning = heed_removal(self._options.gitops, found, self._name.label)
                     done, found = self._write(step, wish, found)
                     if done:
                         return found
@@ -150,12 +148,13 @@ class Maker:
             body = name.body(wish.spec, "-check" if dry_run and self._met else "")
             return self._cluster.create(name.resource, body, dry_run=dry_run, timeout=limit)
         where = (name.resource, name.namespace, name.name)
+        assert found is not None, "there is one to terminate or to delete"
         if isinstance(step, Delete):
+            self.warning = heed_removal(self._options.gitops, found, name.label)
             # A new one finds what the old one has made under the names that it needs, such as its ReplicaSets.
             first = isinstance(wish, Present) and self._options.wait
             self._cluster.delete(*where, uid=step.uid, foreground=first, dry_run=dry_run, timeout=limit)
             return None
-        assert found is not None, "there is one to terminate"
         lock = {"metadata": {"resourceVersion": found["metadata"]["resourceVersion"]}}
         body = {**lock, "spec": {"terminate": True}}
         return self._cluster.patch(*where, body, content_type=MERGE_PATCH, dry_run=dry_run, timeout=limit)
