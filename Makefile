@@ -11,7 +11,7 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/$(VENV)/collections
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
 .DEFAULT_GOAL := help
-.PHONY: help venv quickstart lab lab-down test unit bench lint format lock clean
+.PHONY: help venv quickstart lab lab-down test unit bench lint docs format lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -39,6 +39,9 @@ bench: venv ## measure side by side, into build/bench.json (quiet machine, pleas
 
 lint: venv ## the static checks alone
 	$(BIN)/python dev/suite.py lint
+
+docs: venv ## the documentation site, into build/docs/html
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python dev/docs.py
 
 format: venv ## lay the Python code out
 	$(BIN)/ruff format

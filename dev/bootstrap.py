@@ -8,7 +8,7 @@ Standard library only; run it with the Python that the environment shall have. W
     .venv/                                               the locked packages of dev/requirements.lock
     .venv/collections/ansible_collections/
         progressive/delivery -> the checkout             wherever the checkout lies
-        kubernetes/core                                  out of the `ansible` wheel
+        kubernetes/core, awx/awx                         out of `ansible` wheels
     .venv/lib/python3.*/site-packages/*.pth              so that plain Python imports find that tree, too
 
 When nothing has changed since the last run it reads two files and ends.
@@ -36,10 +36,14 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "dev" / "requirements.lock"
 MINIMUM = (3, 11)
 
-# The `ansible` package carries kubernetes.core, so the package index that serves everything else serves this,
-# too, at a fixed version; a Galaxy server is asked for nothing. 12.3.0 has 6.2.0, 14.5.0 has 6.6.0.
-ANSIBLE_WHEEL = "12.3.0" if sys.version_info < (3, 12) else "14.5.0"
-KUBERNETES_CORE = "ansible_collections/kubernetes/core/"
+# The `ansible` package carries collections, so the package index that serves everything else serves these, too, at
+# fixed versions; a Galaxy server is asked for nothing.
+# 12.3.0 has kubernetes.core 6.2.0 and awx.awx 24.6.1, 14.5.0 has 6.6.0 and awx.awx no more.
+COLLECTIONS = {
+    "kubernetes/core": "12.3.0" if sys.version_info < (3, 12) else "14.5.0",
+    "awx/awx": "12.3.0",
+}
+TREE = "ansible_collections"
 
 
 def main() -> None:
@@ -94,7 +98,8 @@ def make(folder: Path) -> None:
     stamp.unlink(missing_ok=True)
     say(f"packages of {LOCK.relative_to(ROOT)} (half a minute the first time)")
     pip(folder, "install", "--quiet", "--requirement", str(LOCK))
-    say(f"collection kubernetes.core (of ansible {ANSIBLE_WHEEL})")
+    for name, version in COLLECTIONS.items():
+        say(f"collection {name.replace('/', '.')} (of ansible {version})")
     make_collections(folder)
     stamp.write_text(fingerprint(folder))
 
@@ -118,11 +123,12 @@ def pip(folder: Path, *arguments: str) -> None:
 
 def make_collections(folder: Path) -> None:
     """Touches only what differs: somebody may be using the environment while its lock file changes."""
-    tree = folder / "collections" / "ansible_collections"
-    core, wanted = tree / "kubernetes" / "core", kubernetes_core(folder)
-    if not core.is_dir() or not filecmp.cmp(core / "MANIFEST.json", wanted / "MANIFEST.json"):
-        shutil.rmtree(core, ignore_errors=True)
-        shutil.copytree(wanted, core)
+    tree = folder / "collections" / TREE
+    for name, version in COLLECTIONS.items():
+        there, wanted = tree / name, unpacked(folder, name, version)
+        if not there.is_dir() or not filecmp.cmp(there / "MANIFEST.json", wanted / "MANIFEST.json"):
+            shutil.rmtree(there, ignore_errors=True)
+            shutil.copytree(wanted, there)
     ours = tree / "progressive" / "delivery"
     if not ours.is_symlink():
         ours.parent.mkdir(exist_ok=True)
@@ -131,19 +137,29 @@ def make_collections(folder: Path) -> None:
     Path(site_packages, "progressive_delivery.pth").write_text(f"{folder / 'collections'}\n")
 
 
-def kubernetes_core(folder: Path) -> Path:
-    """The unpacked collection in the cache; 50 MB are downloaded once, 2 MB of them are kept."""
-    cached = cache_folder() / "collections" / f"ansible-{ANSIBLE_WHEEL}"
-    if not cached.is_dir():
-        cached.parent.mkdir(parents=True, exist_ok=True)
+def unpacked(folder: Path, name: str, version: str) -> Path:
+    """The collection in the cache; 50 MB are downloaded once, 2 MB of them are kept."""
+    cached = cache_folder() / "collections" / f"ansible-{version}" / TREE
+    if not (cached / name).is_dir():
+        cached.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cached.parent) as scratch:
+            # On any supported Python: what is taken out of the wheel is not installed as a package.
             pip(folder, "download", "--quiet", "--no-deps", "--only-binary", ":all:", "--dest", scratch,
-                f"ansible=={ANSIBLE_WHEEL}")  # fmt: skip
-            unpacked = Path(scratch) / "unpacked"
-            extract(next(Path(scratch).glob("*.whl")), KUBERNETES_CORE, unpacked)
-            # Renamed into place when complete: an interrupted run leaves nothing half done under this name.
-            unpacked.rename(cached)
-    return cached / KUBERNETES_CORE
+                f"ansible=={version}")  # fmt: skip
+            wheel = next(Path(scratch).glob("*.whl"))
+            for other in [name for name, its in COLLECTIONS.items() if its == version]:
+                keep(wheel, other, cached, Path(scratch))
+    return cached / name
+
+
+def keep(wheel: Path, name: str, cached: Path, scratch: Path) -> None:
+    """Put a collection of the wheel into the cache, unless it is there."""
+    if (cached / name).is_dir():
+        return
+    extract(wheel, f"{TREE}/{name}/", scratch)
+    (cached / name).parent.mkdir(exist_ok=True)
+    # Renamed into place when complete: an interrupted run leaves nothing half done under this name.
+    (scratch / TREE / name).rename(cached / name)
 
 
 def cache_folder() -> Path:

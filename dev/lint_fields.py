@@ -25,80 +25,80 @@ PROGRAM = """
 package main
 
 import (
-	"fmt"
-	"reflect"
-	"strings"
+    "fmt"
+    "reflect"
+    "strings"
 
-	"github.com/argoproj/argo-rollouts/pkg/apis/rollouts/v1alpha1"
-	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
+    "github.com/argoproj/argo-rollouts/pkg/apis/rollouts/v1alpha1"
+    corev1 "k8s.io/api/core/v1"
+    networkingv1 "k8s.io/api/networking/v1"
 )
 
 var special = map[string]string{
-	"IntOrString": "intstr", "Quantity": "quantity", "Time": "string", "MicroTime": "string", "Duration": "string",
-	"FieldsV1": "any", "RawExtension": "any", "RawMessage": "any", "Value": "any",
+    "IntOrString": "intstr", "Quantity": "quantity", "Time": "string", "MicroTime": "string", "Duration": "string",
+    "FieldsV1": "any", "RawExtension": "any", "RawMessage": "any", "Value": "any",
 }
 var seen = map[reflect.Type]bool{}
 
 func name(t reflect.Type) string {
-	if found, ok := special[t.Name()]; ok {
-		return found
-	}
-	switch t.Kind() {
-	case reflect.Ptr:
-		return name(t.Elem())
-	case reflect.Slice:
-		if t.Elem().Kind() == reflect.Uint8 {
-			return "string"
-		}
-		return "[]" + name(t.Elem())
-	case reflect.Map:
-		return "{}" + name(t.Elem())
-	case reflect.Struct:
-		show(t)
-		return t.Name()
-	case reflect.String, reflect.Bool:
-		return t.Kind().String()
-	case reflect.Interface:
-		return "any"
-	}
-	return "int"
+    if found, ok := special[t.Name()]; ok {
+        return found
+    }
+    switch t.Kind() {
+    case reflect.Ptr:
+        return name(t.Elem())
+    case reflect.Slice:
+        if t.Elem().Kind() == reflect.Uint8 {
+            return "string"
+        }
+        return "[]" + name(t.Elem())
+    case reflect.Map:
+        return "{}" + name(t.Elem())
+    case reflect.Struct:
+        show(t)
+        return t.Name()
+    case reflect.String, reflect.Bool:
+        return t.Kind().String()
+    case reflect.Interface:
+        return "any"
+    }
+    return "int"
 }
 
 func fields(t reflect.Type) []string {
-	words := []string{}
-	for i := 0; i < t.NumField(); i++ {
-		field := t.Field(i)
-		tag := strings.Split(field.Tag.Get("json"), ",")[0]
-		kind := field.Type
-		for kind.Kind() == reflect.Ptr {
-			kind = kind.Elem()
-		}
-		if tag == "" && kind.Kind() == reflect.Struct {
-			words = append(words, fields(kind)...)
-		} else if tag == "status" {
-			words = append(words, "status:any")
-		} else if tag != "-" {
-			words = append(words, tag+":"+name(field.Type))
-		}
-	}
-	return words
+    words := []string{}
+    for i := 0; i < t.NumField(); i++ {
+        field := t.Field(i)
+        tag := strings.Split(field.Tag.Get("json"), ",")[0]
+        kind := field.Type
+        for kind.Kind() == reflect.Ptr {
+            kind = kind.Elem()
+        }
+        if tag == "" && kind.Kind() == reflect.Struct {
+            words = append(words, fields(kind)...)
+        } else if tag == "status" {
+            words = append(words, "status:any")
+        } else if tag != "-" {
+            words = append(words, tag+":"+name(field.Type))
+        }
+    }
+    return words
 }
 
 func show(t reflect.Type) {
-	if !seen[t] {
-		seen[t] = true
-		fmt.Println(t.Name() + " " + strings.Join(fields(t), " "))
-	}
+    if !seen[t] {
+        seen[t] = true
+        fmt.Println(t.Name() + " " + strings.Join(fields(t), " "))
+    }
 }
 
 func main() {
-	for _, root := range []any{
-		v1alpha1.Rollout{}, v1alpha1.AnalysisTemplate{}, v1alpha1.ClusterAnalysisTemplate{}, v1alpha1.AnalysisRun{},
-		v1alpha1.Experiment{}, corev1.Service{}, networkingv1.Ingress{},
-	} {
-		show(reflect.TypeOf(root))
-	}
+    for _, root := range []any{
+        v1alpha1.Rollout{}, v1alpha1.AnalysisTemplate{}, v1alpha1.ClusterAnalysisTemplate{}, v1alpha1.AnalysisRun{},
+        v1alpha1.Experiment{}, corev1.Service{}, networkingv1.Ingress{},
+    } {
+        show(reflect.TypeOf(root))
+    }
 }
 """
 
@@ -156,9 +156,9 @@ REQUIRED = {
 
 
 def main() -> None:
-    types = {name: fields.split() for name, _, fields in (line.partition(" ") for line in _printed().splitlines())}
+    types = {name: fields.split() for name, _sep, fields in (line.partition(" ") for line in _printed().splitlines())}
     lines = [line for name in sorted(types) for line in _entry(name, types[name])]
-    head, opening, _ = TARGET.read_text(encoding="utf-8").partition("FIELDS: Mapping[str, str] = {\n")
+    head, opening, _sep = TARGET.read_text(encoding="utf-8").partition("FIELDS: Mapping[str, str] = {\n")
     TARGET.write_text("\n".join([f"{head}{opening}".rstrip(), *lines, "}", ""]), encoding="utf-8")
 
 

@@ -22,7 +22,7 @@ from xml.etree import ElementTree
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / "build" / "reports"
 COLLECTION = "ansible_collections.progressive.delivery"
-TYPED_LAYERS = ("_model", "_verbs", "_engine", "_analysis", "_lint", "_prometheus", "_mesh", "_simulator")
+TYPED_LAYERS = ("_model", "_verbs", "_engine", "_analysis", "_lint", "_prometheus", "_mesh", "_simulator", "_report")
 
 TOOLS_MODULE = "progressive.delivery.lab_tools"
 TOOLS = ROOT / "roles" / "embedded_cluster" / "files" / "tools"
@@ -143,6 +143,21 @@ def static_checks(suite: Suite, here: Environment) -> None:
     suite.check(here, "mypy --strict", "mypy", *typed_packages())
     suite.check(here, "yamllint", "yamllint", "--strict", ".")
     suite.check(here, "ansible-lint", "ansible-lint", "-q", "--nocolor")
+    suite.check(here, "changelog fragments", "antsibull-changelog", "lint")
+    for session in ("license-check", "extra-checks"):
+        suite.check(here, f"antsibull-nox {session}", "nox", "--no-venv", "--session", session)
+
+
+def gates(suite: Suite, here: Environment) -> None:
+    """What Galaxy and the documentation's builders want of a collection, as far as it takes more than seconds."""
+    for session in ("docs-check", "build-import-check"):
+        suite.check(here, f"antsibull-nox {session}", "nox", "--session", session)
+    suite.check(here, "documentation site", "python", "dev/docs.py")
+    sanity(suite, here)
+
+
+def sanity(suite: Suite, environment: Environment) -> None:
+    suite.check(environment, f"ansible-test sanity on Python {environment.python}", "python", "dev/sanity.py")
 
 
 def typed_packages() -> Iterator[str]:
@@ -152,6 +167,7 @@ def typed_packages() -> Iterator[str]:
 
 
 def all_tests(suite: Suite, here: Environment) -> None:
+    gates(suite, here)
     suite.tests(here, "tests/unit", "--cov", "--cov-report=term")
     # Before the tests that need them, because it takes minutes where the cache is cold, and tells how far it is.
     suite.check(here, "the lab's programs", "ansible", "localhost", "-m", TOOLS_MODULE, "-a", f"source={TOOLS}")
@@ -172,6 +188,7 @@ def other_python(suite: Suite, version: str, core: str, seconds: float) -> None:
         there, f"bootstrap on Python {version}", python, "dev/bootstrap.py", "--venv", str(there.folder)
     ):
         return
+    sanity(suite, there)
     suite.tests(there, "tests/unit")
     if suite.elapsed() + 1.2 * seconds < BUDGET:
         suite.tests(there, "tests/integration", *SIDE_BY_SIDE)

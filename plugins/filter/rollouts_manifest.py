@@ -146,7 +146,7 @@ def _pin(item: Object, version: str, image: str) -> None:
     pod = ((item.get("spec") or {}).get("template") or {}).get("spec") or {}
     for container in pod.get("containers") or ():
         name = container["image"].partition("@")[0]
-        head, _, last = name.rpartition("/")
+        head, _sep, last = name.rpartition("/")
         untagged = "/".join(part for part in (head, last.partition(":")[0]) if part)
         container["image"] = image or f"{untagged}:{version}"
 

@@ -5,15 +5,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-from ansible.errors import AnsibleLookupError
-from ansible.plugins.lookup import LookupBase
-from ansible_collections.progressive.delivery.plugins.module_utils._lab.errors import LabError
-from ansible_collections.progressive.delivery.plugins.module_utils._lab.paths import Cache
-
 DOCUMENTATION = r"""
 name: lab
 short_description: Read the record of an embedded lab
@@ -43,6 +34,15 @@ _list:
   type: list
   elements: dict
 """
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible.errors import AnsibleLookupError
+from ansible.plugins.lookup import LookupBase
+from ansible_collections.progressive.delivery.plugins.module_utils._lab.errors import LabError
+from ansible_collections.progressive.delivery.plugins.module_utils._lab.paths import Cache
 
 
 class LookupModule(LookupBase):

@@ -10,19 +10,16 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
+from ._cluster.connect import connect
 from ._engine.ports import ClusterPort
 from ._engine.task import run_task
 from ._prometheus.client import Prometheus, secrets_in
 
-# What is missing is told by who needs it: others, and who reads an argument specification, can do without.
-IMPORT_ERROR: ImportError | None = None
-AUTH_ARG_SPEC: dict[str, Any] = {}
+# What is missing is told by who needs it, `connect`: others, and who reads an argument specification, can do without.
 try:
     from ansible_collections.kubernetes.core.plugins.module_utils.args_common import AUTH_ARG_SPEC
-
-    from ._cluster.connect import connect
-except ImportError as error:
-    IMPORT_ERROR = error
+except ImportError:
+    AUTH_ARG_SPEC = {}
 
 Spec = dict[str, Any]
 
@@ -66,7 +63,7 @@ def run_module(name: str, argument_spec: Spec, limits: Spec | None = None) -> No
     try:
         result = run(name, module.params, check_mode=module.check_mode, diff=module._diff)
     except ImportError as error:
-        library = missing_required_lib("kubernetes and urllib3", reason="beside the collection kubernetes.core")
+        library = missing_required_lib("kubernetes, PyYAML and urllib3", reason="beside the collection kubernetes.core")
         module.fail_json(msg=library, exception=error)
     for warning in result.pop("warnings", ()):
         module.warn(warning)
@@ -88,16 +85,20 @@ def run(
     Raises ImportError, before it does anything, when it needs a library that is not there.
     """
     options = _prometheus(params)
+    warnings: list[str] = []
     result = run_task(
         name,
         params,
-        lambda: _connected(params),
+        lambda: _connected(params, warnings),
         check_mode=check_mode,
         listener=listener,
         prometheus=lambda address, timeout: Prometheus.of({**options, "address": address, "timeout": timeout}),
     )
     if not diff:
         result.pop("diff", None)
+    if warnings:
+        # A task may connect more than once, and warns once.
+        result["warnings"] = [*dict.fromkeys(warnings), *result.get("warnings", ())]
     return result
 
 
@@ -112,7 +113,5 @@ def _prometheus(params: Mapping[str, Any]) -> Mapping[str, Any]:
     return given
 
 
-def _connected(params: Mapping[str, Any]) -> ClusterPort:
-    if IMPORT_ERROR is not None:
-        raise IMPORT_ERROR
-    return connect(params)
+def _connected(params: Mapping[str, Any], warnings: list[str]) -> ClusterPort:
+    return connect(params, warnings.append)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: lab_tools
-short_description: Build the programs of the embedded lab
+short_description: Build the programs of a lab
 version_added: 1.0.0
 description:
   - Builds etcd, the Kubernetes control plane, kubectl, KWOK, the Argo Rollouts controller and its kubectl plugin,
@@ -32,11 +32,11 @@ options:
     type: path
     required: true
   groups:
-    description: The groups of programs to have.
+    description: The groups of programs to have. Default are those of an embedded lab.
     type: list
     elements: str
-    choices: [argo_rollouts, kubernetes, kwok, prometheus]
-    default: [argo_rollouts, kubernetes, kwok, prometheus]
+    choices: [argo_rollouts, kubernetes, kwok, prometheus, k6, istio, kind]
+    default: [argo_rollouts, kubernetes, kwok, prometheus, k6, istio]
   manifests_only:
     description:
       - Fetch the manifests of O(groups), such as the custom resource definitions of Argo Rollouts, and compile

@@ -26,7 +26,7 @@ def seconds_by_rollouts(lab: Lab) -> dict[str, float]:
         for size in SIZES:
             _make(stage, range(made, size))
             made = size
-            found[str(size)] = statistics.median(_seconds(stage, size) for _ in range(TURNS))
+            found[str(size)] = statistics.median(_seconds(stage, size) for _turn in range(TURNS))
     return found
 
 

@@ -29,7 +29,7 @@ def documents_per_second(_lab: Lab) -> dict[str, float]:
     with TemporaryDirectory() as folder:
         small, large = Path(folder, "small"), Path(folder, "large")
         sizes = {path: _write(path, copies) for path, copies in ((small, 1), (large, COPIES))}
-        turns = [{path: _rate(path) for path in sizes} for _ in range(TURNS)]
+        turns = [{path: _rate(path) for path in sizes} for _turn in range(TURNS)]
     return {str(sizes[path]): statistics.median(turn[path] for turn in turns) for path in sizes}
 
 

@@ -38,7 +38,7 @@ def requests_per_second(lab: Lab) -> dict[str, float]:
         pods = json.loads(stage.kubectl("get", "pods", "-o", "json"))["items"]
         pod = address_of(lab.record["network"], pods[0]["status"]["podIP"])
         ways = {"envoy": client.address, "direct": f"http://{pod}:8080"}
-        turns = [{way: _rate(lab, address, client.host) for way, address in ways.items()} for _ in range(TURNS)]
+        turns = [{way: _rate(lab, address, client.host) for way, address in ways.items()} for _turn in range(TURNS)]
     medians = {way: statistics.median(turn[way] for turn in turns) for way in ways}
     return {**medians, "ratio": medians["envoy"] / medians["direct"]}
 

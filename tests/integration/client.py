@@ -76,11 +76,11 @@ class Client:
             left = iter(range(count))
 
             async def worker(session: aiohttp.ClientSession) -> None:
-                for _ in left:
+                for _item in left:
                     answers.append(await self._ask(session, path, headers))  # noqa: PERF401 - others append meanwhile
 
             async with _session() as session:
-                await asyncio.gather(*(worker(session) for _ in range(min(_PARALLEL, count))))
+                await asyncio.gather(*(worker(session) for _turn in range(min(_PARALLEL, count))))
             return answers
 
         return asyncio.run(run())

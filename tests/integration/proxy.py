@@ -282,22 +282,22 @@ def all_lost(lines: Lines) -> Lines:
 
 def half_event(lines: Lines) -> Lines:
     """The connection breaks in the middle of the first event."""
-    line = next(lines)
+    line = next(lines, b"")
     yield line[: len(line) // 2]
     raise Cut
 
 
 def expired(lines: Lines) -> Lines:
     """After the first event the apiserver says that it has forgotten where the watch is, instead of the second."""
-    yield next(lines)
-    next(lines)
+    yield next(lines, b"")
+    next(lines, b"")
     gone = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version: 1 (2)"}
     yield json.dumps({"type": "ERROR", "object": gone}).encode() + b"\n"
 
 
 def ended(lines: Lines) -> Lines:
     """The server ends the watch in good order after each event."""
-    yield next(lines)
+    yield next(lines, b"")
 
 
 # -- the proxy

@@ -49,7 +49,7 @@ def for_all(stage: Stage, gauge: Gauge) -> Iterator[str]:
 
 def test_a_run_is_made_once(stage: Stage, gauge: Gauge) -> None:
     stage.apply(gauge.template(count=2, interval="1s"))
-    for _ in ("first", "repeat"):
+    for _turn in ("first", "repeat"):
         planned = make(stage, check=True, **VALUE)
         assert (planned["failed"], planned["changed"], planned["reason"]) == (False, True, "written")
         assert planned["diff"]["after"]["spec"]["metrics"][0]["name"] == "value"
@@ -73,7 +73,7 @@ def test_a_run_is_ended_once(stage: Stage, gauge: Gauge) -> None:
     stage.apply(gauge.template(**ENDLESS))
     started = make(stage, wait=False, **VALUE)
     assert (started["failed"], started["changed"], started["reason"]) == (False, True, "running")
-    for _ in ("first", "repeat"):
+    for _turn in ("first", "repeat"):
         planned = stage.ok("analysis_run", name="smoke", state="terminated", check=True)
         assert (planned["changed"], planned["reason"]) == (True, "written")
         assert planned["diff"]["after"] == {"spec": {"terminate": True}}
@@ -91,7 +91,7 @@ def test_a_run_is_ended_once(stage: Stage, gauge: Gauge) -> None:
 def test_a_run_is_removed_once(stage: Stage, gauge: Gauge) -> None:
     stage.apply(gauge.template(**ENDLESS))
     make(stage, wait=False, **VALUE)
-    for _ in ("first", "repeat"):
+    for _turn in ("first", "repeat"):
         planned = stage.ok("analysis_run", name="smoke", state="absent", check=True)
         assert (planned["changed"], planned["reason"]) == (True, "absent")
         assert run_of(stage)

@@ -122,7 +122,7 @@ def hook() -> Iterator[Hook]:
 def test_notifications(lab: Lab, hook: Hook) -> None:
     try:
         run_example(lab, "notifications", example_webhook=hook.url).succeeded()
-        told = [hook.next() for _ in range(3)]
+        told = [hook.next() for _turn in range(3)]
     finally:
         lab.kubectl("delete", "configmap", "argo-rollouts-notification-configmap", "--namespace=argo-rollouts")
     assert [(message["event"], message["revision"], message["image"]) for message in told] == [
@@ -141,7 +141,7 @@ def pods_at_each_gate(stage: Stage) -> list[tuple[int, int, int]]:
     """(weight, pods of the stable version, pods of the canary) at each gate."""
     stage.ok("rollout_set_image", images={"app": "shop:2.0.0"}, wait_until="paused")
     seen = [_pods(stage)]
-    for _ in range(len(GATES) // 2 - 1):
+    for _turn in range(len(GATES) // 2 - 1):
         stage.ok("rollout_promote", wait_until="paused")
         seen.append(_pods(stage))
     return seen

@@ -329,7 +329,7 @@ def _service_account(ground: Ground) -> Iterator[None]:
     account = f"--serviceaccount={stage.namespace}:deployer"
     stage.kubectl("create", "rolebinding", "deployer", "--clusterrole=cluster-admin", account)
     token = stage.kubectl("create", "token", "deployer")
-    top = next(path for path in reversed(SERVICE_ACCOUNT.parents) if not path.exists())
+    top = min(path for path in SERVICE_ACCOUNT.parents if not path.exists())
     try:
         SERVICE_ACCOUNT.mkdir(parents=True)
         (SERVICE_ACCOUNT / "token").write_text(token.strip())
@@ -472,7 +472,7 @@ def test_a_python_without_the_libraries_says_what_is_missing_where_it_is_needed(
     tasks = [_task("read", {}), {f"{COLLECTION}.rollout_lint": {"objects": [canary()]}}]
     python = _python(str(bare / "bin" / "python"))
     done = ground.run([{**task, **python, "ignore_errors": True} for task in [*tasks, _task("query", {})]])
-    words = "Failed to import the required Python library (kubernetes and urllib3)"
+    words = "Failed to import the required Python library (kubernetes, PyYAML and urllib3)"
     assert " ".join(done.output.split()).count(f"changed: false msg: {words}") == 2, done.output
     assert done.succeeded().output.count("...ignoring") == 2, "a query needs neither"
 

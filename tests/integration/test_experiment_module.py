@@ -47,7 +47,7 @@ def found(stage: Stage) -> Object:
 
 def test_an_experiment_is_made_once(stage: Stage, gauge: Gauge) -> None:
     stage.apply(value(gauge))
-    for _ in ("first", "repeat"):
+    for _turn in ("first", "repeat"):
         planned = run(stage, check=True)
         assert (planned["failed"], planned["changed"], planned["reason"]) == (False, True, "written")
         assert [item["name"] for item in planned["diff"]["after"]["spec"]["templates"]] == ["stable", "canary"]
@@ -72,7 +72,7 @@ def test_an_experiment_is_ended_once(stage: Stage, gauge: Gauge) -> None:
     started = run(stage, wait=False)
     assert (started["failed"], started["changed"], started["reason"]) == (False, True, "running")
     waiting = stage.await_timeline(measured, "experiment", name="trial", definition=ONE)
-    for _ in ("first", "repeat"):
+    for _turn in ("first", "repeat"):
         planned = stage.ok("experiment", name="trial", state="terminated", check=True)
         assert (planned["changed"], planned["reason"]) == (True, "written")
         assert "terminate" not in found(stage)["spec"]
@@ -89,7 +89,7 @@ def test_an_experiment_is_ended_once(stage: Stage, gauge: Gauge) -> None:
 def test_an_experiment_is_removed_once(stage: Stage, gauge: Gauge) -> None:
     stage.apply(value(gauge, **ENDLESS))
     waiting = stage.await_timeline(measured, "experiment", name="trial", definition=ONE)
-    for _ in ("first", "repeat"):
+    for _turn in ("first", "repeat"):
         planned = stage.ok("experiment", name="trial", state="absent", check=True)
         assert (planned["changed"], planned["reason"]) == (True, "absent")
         assert found(stage)

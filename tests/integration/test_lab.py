@@ -172,7 +172,7 @@ def test_everything_listens_on_loopback_only(own: Lab) -> None:
             assert is_loopback(address), f"{process.name} listens on {address}:{port}"
             ports.add(port)
     for_other_roles = {own.ports[name] for name in DATA_PLANE_PORTS if name != "simulator"}
-    _, guard = guard_address(own.record["network"])
+    _other, guard = guard_address(own.record["network"])
     assert ports == (set(own.ports.values()) - for_other_roles) | {guard}
 
 

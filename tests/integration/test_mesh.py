@@ -60,8 +60,8 @@ def metrics(lab: Lab) -> dict[str, list[tuple[dict[str, str], float]]]:
         lines = [line for line in answer.read().decode().splitlines() if line and not line.startswith("#")]
     found: dict[str, list[tuple[dict[str, str], float]]] = {}
     for line in lines:
-        name, _, rest = line.partition("{")
-        labels, _, value = rest.rpartition("} ")
+        name, _sep, rest = line.partition("{")
+        labels, _sep, value = rest.rpartition("} ")
         pairs = (pair.split("=", 1) for pair in labels.split(",") if pair)
         found.setdefault(name, []).append(({key: text.strip('"') for key, text in pairs}, float(value)))
     return found
@@ -282,7 +282,7 @@ def test_the_labels_of_the_metrics(shop: Stage, client: Client) -> None:
     client.many(20)
     found = [
         labels
-        for labels, _ in metrics(shop.lab)["envoy_istio_requests_total"]
+        for labels, _other in metrics(shop.lab)["envoy_istio_requests_total"]
         if labels["destination_service_namespace"] == shop.namespace and labels["response_code"] == "200"
     ]
     common = {
@@ -308,7 +308,8 @@ def test_the_labels_of_the_metrics(shop: Stage, client: Client) -> None:
         "destination_canonical_revision": "1",
     }
     durations = metrics(shop.lab)["envoy_istio_request_duration_milliseconds_bucket"]
-    edges = {labels["le"] for labels, _ in durations if labels["destination_service"] == stable["destination_service"]}
+    called = stable["destination_service"]
+    edges = {labels["le"] for labels, _value in durations if labels["destination_service"] == called}
     assert {"1", "500", "10000", "+Inf"} <= edges
 
 

@@ -73,7 +73,7 @@ class Deed:
 
 
 def choose(rng: random.Random) -> Deed:
-    make = rng.choices([deed for deed, _ in DEEDS], [weight for _, weight in DEEDS])[0]
+    make = rng.choices([deed for deed, _other in DEEDS], [weight for _other, weight in DEEDS])[0]
     return make(rng)
 
 
@@ -127,7 +127,7 @@ class Walker:
     versions: list[Object] = field(default_factory=list)
 
     def walk(self) -> None:
-        for _ in range(VERBS_IN_A_ROUND):
+        for _turn in range(VERBS_IN_A_ROUND):
             deed = choose(self.rng)
             result = self._do(deed)
             if not result["failed"] and deed.repeatable:
@@ -191,7 +191,7 @@ class Walker:
         states, fully = [version.get("status", {}) for version in self.versions], False
         for before, after in pairwise(state for state in states if state.get("currentStepIndex") is not None):
             same = before["currentPodHash"] == after["currentPodHash"]
-            fully = (same and fully) or bool(before.get("promoteFull") or after.get("promoteFull"))
+            fully = bool((same and fully) or before.get("promoteFull") or after.get("promoteFull"))
             if same and before["currentPodHash"] != before.get("stableRS") and not fully:
                 yield before, after
 

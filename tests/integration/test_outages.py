@@ -102,7 +102,7 @@ BEGINNINGS: Mapping[str, tuple[Callable[[Request], bool], Mapping[str, tuple[str
     "watch": (proxy.watches, WAITERS),
 }
 CASES: list[Case] = [
-    (outage, beginning, verb) for outage in OUTAGES for beginning, (_, verbs) in BEGINNINGS.items() for verb in verbs
+    (outage, beginning, verb) for outage in OUTAGES for beginning, (_at, verbs) in BEGINNINGS.items() for verb in verbs
 ]
 
 

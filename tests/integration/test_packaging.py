@@ -19,7 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("[!_]*.py"))
 # Every folder or file at the top of the tarball that is meant to be there.
 SHIPPED = {
-    "MANIFEST.json", "FILES.json", "CHANGELOG.md", "LICENSE", "README.md", "requirements.txt",
+    "MANIFEST.json", "FILES.json", "CHANGELOG.md", "LICENSE", "README.md", "execution-environment.yml",
+    "requirements.txt",
     "requirements-lab.txt",
     "changelogs", "docs", "extensions", "meta", "playbooks", "plugins", "roles",
 }  # fmt: skip

@@ -128,7 +128,7 @@ def make_case(rng: Random, number: int) -> Case:
 def canary(rng: Random) -> Tree:
     body: Tree = {}
     if rng.random() < 0.85:
-        body["steps"] = [rng.choice(STEPS)(rng) for _ in range(rng.randrange(7))]
+        body["steps"] = [rng.choice(STEPS)(rng) for _turn in range(rng.randrange(7))]
     router = rng.choice((None, None, {"nginx": {"stableIngress": "shop"}}, {"plugins": {"some/router": {}}}, {}))
     if router is not None:
         limit = rng.choice((None, None, 100, 1000, 7, 0))
@@ -282,7 +282,11 @@ def phase_by_controller(rng: Random, case: Case) -> None:
 
 CONDITIONS: tuple[Tree, ...] = (
     condition("InvalidSpec", "InvalidSpec", 'The Rollout "shop" is invalid: spec.strategy: Required value'),
-    condition("Progressing", "RolloutAborted", "Rollout aborted update to revision 7: metric “errors” assessed Failed"),
+    condition(
+        "Progressing",
+        "RolloutAborted",
+        "Rollout aborted update to revision 7: metric \u201cerrors\u201d assessed Failed",
+    ),
     condition("Progressing", "ProgressDeadlineExceeded", 'ReplicaSet "shop-58d4b9fc7c" has timed out progressing.'),
     condition("Progressing", "ReplicaSetUpdated", "ReplicaSet is progressing."),
     condition("Paused", "RolloutPaused", "Rollout is paused"),
@@ -352,7 +356,7 @@ class Plugin:
         These commands do not wait until they have read the Rollouts, and so may find theirs missing
         (viewcontroller.go: the informer of Rollouts is not among the caches that are waited for).
         """
-        for _ in range(20):
+        for _turn in range(20):
             output, errors = self.run(*command, name)
             if f'"{name}" not found' not in errors:
                 break

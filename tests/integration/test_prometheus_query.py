@@ -278,7 +278,7 @@ def test_selectors_are_those_that_prometheus_finds(lab: Lab, expression: str) ->
         with urllib.request.urlopen(
             f"{address(lab)}/api/v1/parse_query", urlencode({"query": selector.text}).encode(), timeout=10
         ) as response:
-            [(name, _)] = in_prometheus(json.load(response)["data"])
+            [(name, _other)] = in_prometheus(json.load(response)["data"])
         found.append((name, selector.window or 0))
 
     assert sorted(found) == sorted(in_prometheus(tree))

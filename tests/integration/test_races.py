@@ -56,7 +56,7 @@ def test_four_promotes_at_once_pass_one_gate(stage: Stage) -> None:
     stage.deploy(canary())
     release(stage, wait_until="paused")
     with ThreadPoolExecutor(max_workers=4) as pool:
-        results = [each.result() for each in [pool.submit(stage.run, "rollout_promote") for _ in range(4)]]
+        results = [each.result() for each in [pool.submit(stage.run, "rollout_promote") for _turn in range(4)]]
     assert [result["failed"] for result in results] == [False] * 4
     assert sum(result["changed"] for result in results) == 1, [result["msg"] for result in results]
     assert stage.ok("rollout_wait", until="step", step=5)["rollout"]["phase"] != "Healthy", "the second gate holds"

@@ -54,7 +54,7 @@ def unchanged(stage: Stage, **given: Any) -> Result:
 
 def acts_once(stage: Stage, **given: Any) -> Result:
     """Check mode twice, for real, and three times more; the result of the first real run."""
-    for _ in ("first", "repeat"):
+    for _turn in ("first", "repeat"):
         foreseen = stage.run("rollout", check=True, **given)
         assert (foreseen["changed"], foreseen["failed"]) == (True, False), foreseen["msg"]
     first = stage.ok("rollout", **given)
@@ -81,7 +81,7 @@ def test_a_definition_is_created_changed_and_removed_once(stage: Stage) -> None:
     assert (steps["rollout"]["step"]["index"], steps["rollout"]["phase"]) == (1, "Paused")
     assert "changed metadata.annotations, spec.minReadySeconds" in steps["msg"]
 
-    for _ in range(2):
+    for _turn in range(2):
         foreseen = stage.run("rollout", check=True, state="absent")
         assert (foreseen["changed"], foreseen["failed"], foreseen["reason"]) == (True, False, "absent")
     assert stage.ok("rollout", state="absent")["changed"]

@@ -99,7 +99,7 @@ def deployment(name: str, image: str, replicas: int, behaviours: Object) -> Obje
 def samples(text: str, name: str) -> dict[tuple[str, ...], float]:
     """The values of the labels, in the order of the labels' names -> value."""
     return {
-        tuple(value for _, value in sorted(sample.labels.items())): sample.value
+        tuple(value for _other, value in sorted(sample.labels.items())): sample.value
         for family in text_string_to_metric_families(text)
         for sample in family.samples
         if sample.name == name
@@ -128,7 +128,7 @@ def test_one_annotation_says_how_each_version_behaves(stage: Stage) -> None:
     behaviours = {"1.1.0": {"error_rate": 0.05, "error_status": 503}}
     stage.apply(*(deployment(f"v{n}", f"mock-server:1.{n}.0", 1, behaviours) for n in (0, 1)))
     failed = [
-        sum(ask(f"{place}/").status == 503 for _ in range(200)) for place in await_pods(stage, "v0", "v1")
+        sum(ask(f"{place}/").status == 503 for _turn in range(200)) for place in await_pods(stage, "v0", "v1")
     ]  # fmt: skip
     assert failed[0] == 0
     assert 8 <= failed[1] <= 12
@@ -137,7 +137,7 @@ def test_one_annotation_says_how_each_version_behaves(stage: Stage) -> None:
 def test_two_pods_of_a_version_fail_at_the_same_requests(stage: Stage) -> None:
     stage.apply(deployment("shop", "mock-server:1.0.0", 2, {"1.0.0": {"error_rate": 0.3}}))
     places = eventually(lambda: len(found := await_pods(stage, "shop")) == 2 and found)
-    first, second = ([ask(f"{place}/").status for _ in range(40)] for place in places)
+    first, second = ([ask(f"{place}/").status for _turn in range(40)] for place in places)
     assert first == second
     assert set(first) == {200, 500}
 
@@ -155,7 +155,7 @@ def test_a_pod_behaves_otherwise_from_an_age_on(stage: Stage) -> None:
 def test_latency_follows_the_quantiles(stage: Stage) -> None:
     stage.apply(pod("slow", latency_ms={"p50": 20, "p95": 80}))
     [place] = await_pods(stage, "slow")
-    for _ in range(60):
+    for _turn in range(60):
         ask(place)
     buckets = samples(ask(f"{place}/metrics").text, "http_request_duration_seconds_bucket")
     faster = {bound: count / 60 for (handler, bound), count in buckets.items() if handler == "root"}
@@ -204,7 +204,7 @@ def test_a_pod_counts_its_requests(stage: Stage) -> None:
     stage.apply(pod("counting", paths={"/error": {"error_rate": 1}}))
     [place] = await_pods(stage, "counting")
     for path, times in {"/items/1": 3, "/items/2": 2, "/error": 4, "/status/404": 1}.items():
-        for _ in range(times):
+        for _turn in range(times):
             ask(f"{place}{path}")
     ask(f"{place}/metrics")
     text = ask(f"{place}/stats/prometheus").text

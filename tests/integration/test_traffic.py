@@ -123,7 +123,7 @@ def shop(stage: Stage) -> Stage:
 
     def versions() -> set[str]:
         host = f"shop.{stage.namespace}"
-        return {json.loads(fetch(f"{mesh}/status/200", host))["pod"] for _ in range(12)}
+        return {json.loads(fetch(f"{mesh}/status/200", host))["pod"] for _turn in range(12)}
 
     settle(lambda: len(versions()) == 3)
     return stage

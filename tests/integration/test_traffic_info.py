@@ -206,7 +206,7 @@ def test_the_tree_is_that_of_the_plugin(stage: Stage, gauge: Gauge) -> None:
         return ours if same and len(MEASURED.findall(ours)) == 2 else None
 
     ours = eventually(both, timeout=120, what="the texts differ")
-    assert {kind for _name, kind, *_ in rows(ours)} == {
+    assert {kind for _name, kind, *_others in rows(ours)} == {
         "", "Rollout", "ReplicaSet", "Pod", "AnalysisRun", "Experiment",
     }  # fmt: skip
     assert "(stable, Σ:baseline)" in ours

@@ -155,7 +155,7 @@ CASES = {
 def test_a_verb_acts_once(stage: Stage, case: Case) -> None:
     case.prepare(stage)
     before = _written(stage)
-    for _ in ("first", "repeat"):
+    for _turn in ("first", "repeat"):
         foreseen = stage.run(case.module, check=True, **case.act)
         assert (foreseen["changed"], foreseen["failed"]) == (True, False), foreseen["msg"]
         assert foreseen["diff"]["before"] != foreseen["diff"]["after"]

@@ -178,7 +178,7 @@ def report(
 def _counts(samples: Sequence[Sample], paths: Sequence[str], success: Callable[[Sample], bool]) -> dict[str, Any]:
     total = Tally()
     versions: dict[str, Tally] = {}
-    by_path = [Tally() for _ in paths]
+    by_path = [Tally() for _item in paths]
     reasons: Counter[str] = Counter()
     seen: dict[int, set[str]] = {}
     for sample in samples:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ssl
 
-from urllib3.exceptions import NewConnectionError, ProxyError, TimeoutError
+from .libraries import NewConnectionError, ProxyError, TimeoutError
 
 # What OpenSSL says when it is answered in plain HTTP helps nobody.
 _NO_TLS = "WRONG_VERSION_NUMBER"

@@ -15,9 +15,6 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
-import urllib3
-from urllib3.exceptions import HTTPError
-
 from .cause import cause, untrusted
 from .errors import (
     BadConfiguration,
@@ -33,12 +30,15 @@ from .errors import (
     Unauthorized,
 )
 from .feed import Feed
+from .libraries import HTTPError, urllib3
 from .resources import APPLY_PATCH, JSON_PATCH, READ_TIMEOUT, Object, Resource
 
 CONNECT_TIMEOUT = 5.0
 # A watch brings at least a bookmark each minute; silence for longer is a dead connection.
 WATCH_READ_TIMEOUT = 90.0
 
+# For messages only: what tells it is no object.
+_VERSION = Resource("", "version", "version")
 # What the apiserver says, in plain text, of a group, version or resource that it does not know.
 _NO_SUCH_API = "404 page not found"
 # By OpenSSL's codes: expired, made for another name, made for another address.
@@ -81,6 +81,13 @@ class Cluster:
             return parsedate_to_datetime(date).replace(tzinfo=UTC) + timedelta(seconds=time.monotonic() - told)
         except ValueError:
             return None
+
+    def version(self, timeout: float = READ_TIMEOUT) -> str:
+        """Of Kubernetes, such as ``v1.36.3``."""
+        response = self._send("GET", "/version", {}, None, "", timeout)
+        if response.status >= 300:
+            raise self._error(response.status, response.data, response.headers, "get", _VERSION, "", "")
+        return str(self._decode(response.data, response.status, "gitVersion")["gitVersion"])
 
     def get(self, resource: Resource, namespace: str, name: str, timeout: float = READ_TIMEOUT) -> Object:
         """One object."""

@@ -20,10 +20,8 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
-from urllib3.util.ssl_ import create_urllib3_context
-from yaml import MarkedYAMLError, YAMLError
-
 from .errors import BadConfiguration
+from .libraries import MarkedYAMLError, YAMLError, create_urllib3_context
 
 _MISSING_KEY = re.compile(r"Expected key (\S+) in ")
 _MISSING_ENTRY = re.compile(r"Expected object with name (.+) in .*/(context|cluster|user)s list")
@@ -54,6 +52,21 @@ class LoggedErrors(logging.Handler):
 def has_credentials(configuration: Any) -> bool:
     """Whether a request will carry anything that tells who sends it."""
     return bool(configuration.api_key or configuration.cert_file or configuration.username)
+
+
+def trust_warning(configuration: Any) -> str:
+    """What to say of a secret that goes to whoever answers; empty when none does.
+
+    A client certificate is no such secret: its key stays here. Without TLS there is no verification to be off.
+    """
+    secret = "token" if configuration.api_key else "password" if configuration.password else ""
+    if not secret or configuration.verify_ssl or urlsplit(configuration.host).scheme != "https":
+        return ""
+    return (
+        f"The {secret} is sent to {configuration.host} without a look at its certificate, so whoever answers there "
+        "gets it: set validate_certs to true, with the cluster's authority in ca_cert (K8S_AUTH_VERIFY_SSL, "
+        "K8S_AUTH_SSL_CA_CERT); in a kubeconfig, certificate-authority-data in the place of insecure-skip-tls-verify"
+    )
 
 
 def check_host(host: str) -> None:

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the progressive.delivery collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From Ansible's auth options to a connection: the one file that imports kubernetes.core.
+"""From Ansible's auth options to a connection: the one file that uses kubernetes.core.
 
 Its configuration functions are used without ``get_api_client``, which would ask the server for its
 API groups first; the paths that we need are known.
@@ -12,32 +12,28 @@ from __future__ import annotations
 import os
 import ssl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import urllib3
-import yaml
-from ansible_collections.kubernetes.core.plugins.module_utils.k8s import client as core
-from kubernetes.client import Configuration
-from kubernetes.client.rest import RESTClientObject
-from kubernetes.config import ConfigException, kube_config
-from urllib3.exceptions import HTTPError
-
 from .cluster import Cluster
-from .configuration import LoggedErrors, check_host, explain, has_credentials, tls_context
+from .configuration import LoggedErrors, check_host, explain, has_credentials, tls_context, trust_warning
 from .errors import BadConfiguration
+from .libraries import (
+    MISSING,
+    ConfigException,
+    Configuration,
+    HTTPError,
+    RESTClientObject,
+    YAMLError,
+    core,
+    kube_config,
+    urllib3,
+)
 
 # What the client raises over a kubeconfig; it trusts the shape of what it reads.
-_STUMBLES = (ConfigException, yaml.YAMLError, OSError, ValueError, TypeError, LookupError, AttributeError, HTTPError)
-# The client reads a kubeconfig by the parser that is written in Python, in seconds when it names all clusters of a
-# company. The one of libyaml does the same.
-if yaml.__with_libyaml__:
-    kube_config.yaml = SimpleNamespace(
-        safe_load=lambda stream: yaml.load(stream, Loader=yaml.CSafeLoader), safe_dump=yaml.safe_dump
-    )
+_STUMBLES = (ConfigException, YAMLError, OSError, ValueError, TypeError, LookupError, AttributeError, HTTPError)
 # The client keeps a default configuration and a list of temporary files for the whole process.
 _SHARED = threading.Lock()
 
@@ -63,11 +59,14 @@ class KubernetesTransport:
         return headers
 
 
-def connect(params: Mapping[str, Any]) -> Cluster:
+def connect(params: Mapping[str, Any], warn: Callable[[str], None] | None = None) -> Cluster:
     """A cluster by kubernetes.core's auth options, their environment variables, or the default kubeconfig.
 
-    Sends nothing. Raises BadConfiguration with a remedy.
+    Sends nothing. Raises BadConfiguration with a remedy, and ImportError where a library is missing; what works and
+    is dangerous is told to ``warn``.
     """
+    if MISSING is not None:
+        raise MISSING
     auth = {key: value for key, value in params.items() if key in core.AUTH_ARG_SPEC and value is not None}
     spec = core._create_auth_spec(**auth)
     try:
@@ -77,6 +76,8 @@ def connect(params: Mapping[str, Any]) -> Cluster:
             configuration = _configuration(spec)
             check_host(configuration.host)
             context = tls_context(spec, configuration)
+            if warn is not None and (warning := trust_warning(configuration)):
+                warn(warning)
             return Cluster(KubernetesTransport(configuration, context, core._create_headers(**auth)))
     except _STUMBLES as error:
         raise BadConfiguration(explain(spec, error)) from error

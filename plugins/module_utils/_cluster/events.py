@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from .errors import ClusterError
 from .resources import Object
@@ -37,4 +38,4 @@ class Broken:
     error: ClusterError
 
 
-Event = Changed | Gone | Interrupted | Broken
+Event: TypeAlias = "Changed | Gone | Interrupted | Broken"

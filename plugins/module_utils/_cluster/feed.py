@@ -19,12 +19,10 @@ from enum import Enum
 from types import TracebackType
 from typing import Protocol
 
-import urllib3
-from urllib3.exceptions import HTTPError
-
 from .cause import cause
 from .errors import ClusterError, Expired, Transient
 from .events import Broken, Changed, Event, Gone, Interrupted
+from .libraries import HTTPError, urllib3
 from .resources import Object, Resource
 
 # A watch is renewed after this long, before most proxies cut it.

@@ -114,7 +114,8 @@ class AnalysisWait:
         return self._count(tuple(self._watching.runs.values()), message)
 
     def _count(self, runs: Sequence[AnalysisRun], message: str) -> tuple[str, str]:
-        assert self._census is not None, "only what was demanded is counted"
+        if self._census is None:
+            raise AssertionError("only what was demanded is counted")
         self._counted, short = self._census.take(runs, self._patience, self._timeline, self._options.follows)
         return ("insufficient", f"{message}, but {short}") if short else ("successful", message)
 

@@ -324,7 +324,7 @@ class Declaration:
 
 def spec_field(name: str, live: Object) -> SpecField:
     """One of ``Step.changed``, such as ``spec.template``."""
-    part, _, key = name.partition(".")
+    part, _sep, key = name.partition(".")
     old = (live.get(part) or {}).get(key)
     return SpecField(
         name=name,

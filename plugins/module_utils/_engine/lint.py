@@ -23,7 +23,7 @@ from .._cluster.resources import (
     ROLLOUT,
     Resource,
 )
-from .._lint.documents import Document, Parsed, expand, parse
+from .._lint.documents import MISSING, Document, Parsed, expand, parse
 from .._lint.linter import flaws, is_ours, lint
 from .._lint.places import Finding, Place
 from .._lint.rules import ERROR, RULES, WARNING
@@ -48,7 +48,9 @@ _FAILS_ON = {"error": (ERROR,), "warning": (ERROR, WARNING), "never": ()}
 
 
 def lint_bundle(params: Params, cluster: Callable[[], ClusterPort], clock: Clock) -> Result:
-    """The module's result. Raises InvalidRequest, and a ClusterError with ``online``."""
+    """The module's result. Raises InvalidRequest, a ClusterError with ``online``, and ImportError without PyYAML."""
+    if MISSING is not None:
+        raise MISSING
     ignored = _ignored(params["ignore"])
     parsed = _read(params)
     documents = parsed.documents

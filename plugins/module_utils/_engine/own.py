@@ -94,7 +94,8 @@ class Maker:
                 case NotYet():
                     found = self._wait_until_gone(step, found)
                 case Compare():
-                    assert isinstance(wish, Present), "nothing else has a spec to compare"
+                    if not isinstance(wish, Present):
+                        raise AssertionError("nothing else has a spec to compare")
                     wish = replace(wish, spec=self._as_stored(wish.spec), as_stored=True)
                 case _:
                     done, found = self._write(step, wish, found)
@@ -144,11 +145,13 @@ class Maker:
     def _send(self, step: Create | Terminate | Delete, wish: Wish, found: Object | None) -> Object | None:
         name, dry_run, limit = self._name, self._options.check_mode, self._patience.request_timeout
         if isinstance(step, Create):
-            assert isinstance(wish, Present), "nothing else has a spec to create with"
+            if not isinstance(wish, Present):
+                raise AssertionError("nothing else has a spec to create with")
             body = name.body(wish.spec, "-check" if dry_run and self._met else "")
             return self._cluster.create(name.resource, body, dry_run=dry_run, timeout=limit)
         where = (name.resource, name.namespace, name.name)
-        assert found is not None, "there is one to terminate or to delete"
+        if found is None:
+            raise AssertionError("there is one to terminate or to delete")
         if isinstance(step, Delete):
             self.warning = heed_removal(self._options.gitops, found, name.label)
             # A new one finds what the old one has made under the names that it needs, such as its ReplicaSets.
@@ -160,7 +163,8 @@ class Maker:
         return self._cluster.patch(*where, body, content_type=MERGE_PATCH, dry_run=dry_run, timeout=limit)
 
     def _wait_until_gone(self, step: NotYet, found: Object | None) -> Object | None:
-        assert found is not None, "only what is there can be on its way"
+        if found is None:
+            raise AssertionError("only what is there can be on its way")
         if self._options.check_mode:
             return None
         if not self._options.wait:
@@ -237,7 +241,8 @@ class OwnTask:
     def _end(self) -> Verdict:
         label = self._request.name.label
         found = self._maker.carry_out(Terminated(label))
-        assert found is not None, "to terminate what is not there is refused"
+        if found is None:
+            raise AssertionError("to terminate what is not there is refused")
         self._follow(found)
         told = self._maker.changed or Own.parse(found).terminate
         if self.watching.verdict()[0] == "running":
@@ -254,7 +259,8 @@ class OwnTask:
         return "absent", f"{label} {'would be' if self._options.check_mode else 'was'} deleted"
 
     def _follow(self, found: Object | None) -> None:
-        assert found is not None, "it is there, or a dry run has told how it would be"
+        if found is None:
+            raise AssertionError("it is there, or a dry run has told how it would be")
         if self._request.name.resource is EXPERIMENT:
             self.watching.follow_experiment(found)
         else:

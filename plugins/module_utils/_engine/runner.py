@@ -345,7 +345,8 @@ class Runner:
         self._pin()
 
     def _view(self) -> Snapshot:
-        assert self._snapshot is not None, "the first thing that a run does is to read the object"
+        if self._snapshot is None:
+            raise AssertionError("the first thing that a run does is to read the object")
         return self._snapshot
 
     # -- results

@@ -205,7 +205,8 @@ def _census(params: Params, around: Surroundings) -> Census | None:
     if not given["address"] and any(given[option] for option in _CREDENTIALS):
         remedy = "give the address that these credentials are for; the address in the analysis is somebody else's word"
         raise InvalidRequest("prometheus.address", given["address"], remedy)
-    assert around.prometheus is not None, "whoever lets a user give min_requests also connects to a Prometheus"
+    if around.prometheus is None:
+        raise AssertionError("whoever lets a user give min_requests also connects to a Prometheus")
     census = Census(
         demand,
         around.prometheus,
@@ -310,7 +311,8 @@ def _source(params: Params) -> RolloutDefinition | Conversion:
 
 def _query(params: Params, around: Surroundings) -> Result:
     connect = around.prometheus
-    assert connect is not None, "whoever lets a user ask a Prometheus also connects to it"
+    if connect is None:
+        raise AssertionError("whoever lets a user ask a Prometheus also connects to it")
     return run_query(params, lambda: connect(params["address"], parse_span("timeout", params["timeout"])), around.clock)
 
 

@@ -26,7 +26,7 @@ def read_traffic(
     """``traffic``, ``reason`` and ``msg``. Raises ClusterError for the Rollout itself."""
     look = _Look(cluster, Patience(clock, timeout), namespace, name)
     rollout = look.rollout()
-    for _ in range(LOOKS):
+    for _turn in range(LOOKS):
         result = look.around(rollout)
         if result["reason"] != DISAGREE:
             break

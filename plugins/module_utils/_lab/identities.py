@@ -63,7 +63,8 @@ def _new_token(lab: Lab, namespace: str, name: str, seconds: int) -> str:
     }
     with lab.api() as api:
         answer = api.create(f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token", body)
-    assert answer is not None  # a token has no name that could exist already
+    if answer is None:
+        raise AssertionError("a token has no name that could exist already")
     token: str = answer["status"]["token"]
     return token
 

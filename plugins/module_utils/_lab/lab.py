@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import shutil
 import ssl
@@ -20,10 +19,12 @@ from typing import Any
 from . import cluster_objects, control_plane, pod_network, processes
 from .api import Api, tls_context
 from .errors import LabError
-from .files import locked, write_atomically
+from .files import locked
 from .paths import Cache, LabPaths
 from .pki import Pair, ensure_pki
 from .processes import Process
+from .provider import EMBEDDED
+from .record import ports_of_all, read_record, recorded, refuse_other_provider, write_record
 
 # Seconds that a running process which does not answer gets before it is replaced.
 _PATIENCE = 5.0
@@ -69,7 +70,7 @@ class Lab:
     def load(cls, name: str, cache: Cache | None = None) -> Lab:
         """The lab called `name`; LabError if there is none."""
         paths = (cache or Cache.default()).lab(name)
-        record = _read(paths)
+        record = read_record(paths)
         if record is None:
             raise LabError(f"there is no lab {name!r} ({paths.record} is missing); create it first")
         return cls(paths, record)
@@ -172,7 +173,7 @@ class Lab:
         with self._editing():
             missing = [name for name in names if name not in self.ports]
             if missing:
-                taken = _ports_of_all(self.paths)
+                taken = ports_of_all(self.paths)
                 self.ports.update(zip(missing, processes.free_ports(len(missing), taken), strict=True))
             return {name: self.ports[name] for name in names}
 
@@ -180,12 +181,12 @@ class Lab:
     def _editing(self) -> Iterator[None]:
         """Hold the lock around a change of the record, on the newest state of it."""
         with locked(self.paths.lock):
-            self.record = _read(self.paths) or self.record
+            self.record = read_record(self.paths) or self.record
             yield
             self._save()
 
     def _save(self) -> None:
-        write_atomically(self.paths.record, json.dumps(self.record, indent=2) + "\n")
+        write_record(self.paths, self.record)
 
     def _note(self, process: Process) -> None:
         self.record["processes"][process.name] = process.record()
@@ -213,7 +214,7 @@ def exists(name: str, cache: Cache | None = None) -> bool:
 def plan(name: str, wish: Wish, cache: Cache | None = None) -> list[str]:
     """The names of the processes that `converge` would start or restart; touches nothing."""
     paths = (cache or Cache.default()).lab(name)
-    record = _read(paths)
+    record = read_record(paths)
     if record is None:
         return list(control_plane.TOOLS)
     lab = Lab(paths, record)
@@ -226,7 +227,9 @@ def converge(name: str, wish: Wish, cache: Cache | None = None) -> tuple[Lab, Ou
     """Bring the lab up, or repair it: start what is missing, dead, deaf or differs from the wish."""
     paths = (cache or Cache.default()).lab(name)
     with locked(paths.lock):
-        lab = Lab(paths, _read(paths) or _new_record(paths))
+        known = read_record(paths)
+        refuse_other_provider(paths, known, EMBEDDED)
+        lab = Lab(paths, known or _new_record(paths))
         _complete(lab)
         lab.record["bin"] = dict(wish.tools)
         if wish.versions:
@@ -345,17 +348,19 @@ def destroy(name: str, cache: Cache | None = None, grace: float = 3.0) -> bool:
 
 def _known_processes(paths: LabPaths) -> dict[str, Process]:
     try:
-        return Lab(paths, _read(paths) or {"processes": {}}).processes
+        record = read_record(paths) or {"processes": {}}
     except LabError:
         return {}  # damaged
+    refuse_other_provider(paths, record, EMBEDDED)
+    return Lab(paths, record).processes
 
 
 def _new_record(paths: LabPaths) -> dict[str, Any]:
-    found = processes.free_ports(len(control_plane.PORTS), _ports_of_all(paths))
+    found = processes.free_ports(len(control_plane.PORTS), ports_of_all(paths))
     ports = dict(zip(control_plane.PORTS, found, strict=True))
     return {
         "name": paths.name,
-        "provider": "embedded",
+        "provider": EMBEDDED,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "kubeconfig": str(paths.kubeconfig),
         "ports": ports,
@@ -371,41 +376,16 @@ def _complete(lab: Lab) -> None:
     """Give a lab of an older version what its record lacks."""
     missing = [name for name in control_plane.PORTS if name not in lab.ports]
     if missing:
-        lab.ports.update(zip(missing, processes.free_ports(len(missing), _ports_of_all(lab.paths)), strict=True))
+        lab.ports.update(zip(missing, processes.free_ports(len(missing), ports_of_all(lab.paths)), strict=True))
         lab.record["addresses"] = control_plane.addresses(lab.ports)
     lab.record.setdefault("network", _free_network(lab.paths))
 
 
 def _free_network(paths: LabPaths) -> str:
     """A network for its pods that no other lab uses; it begins anywhere, so that two at once rarely meet."""
-    taken = set(_recorded(paths, "network"))
+    taken = set(recorded(paths, "network"))
     candidates = random.sample(pod_network.NETWORKS, len(pod_network.NETWORKS))
     for network in candidates:
         if network not in taken and pod_network.is_free(network):
             return network
     raise LabError(f"all {len(candidates)} networks for pods are taken by other labs; destroy some of them")
-
-
-def _read(paths: LabPaths) -> dict[str, Any] | None:
-    """The record, or None if there is no lab."""
-    try:
-        record: dict[str, Any] = json.loads(paths.record.read_text(encoding="utf-8"))
-        return record
-    except FileNotFoundError:
-        return None
-    except ValueError as error:
-        raise LabError(f"{paths.record} is damaged ({error}); destroy the lab and create it anew") from error
-
-
-def _ports_of_all(paths: LabPaths) -> set[int]:
-    """Ports that any lab here has reserved, running or not."""
-    return {port for ports in _recorded(paths, "ports") for port in ports.values()}
-
-
-def _recorded(paths: LabPaths, key: str) -> Iterator[Any]:
-    """What the record of each lab here says under `key`."""
-    for record in paths.folder.parent.glob("*/lab.json"):
-        try:
-            yield json.loads(record.read_text(encoding="utf-8"))[key]
-        except (OSError, ValueError, KeyError):
-            continue  # being created, destroyed or damaged: then the bind test has to do

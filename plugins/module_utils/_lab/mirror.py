@@ -121,7 +121,7 @@ class Mirror:
         failures = 0
         while True:
             try:
-                for _ in self._watch(kind, self._list(kind)):
+                for _item in self._watch(kind, self._list(kind)):
                     failures = 0
             except (OSError, http.client.HTTPException, ValueError, LookupError, LabError):
                 # Down, restarting, or too old a version: all are healed by another list.

@@ -17,11 +17,12 @@ from .errors import LabError
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 
 
-def cache_root(environ: Mapping[str, str] = os.environ) -> Path:
+def cache_root(environ: Mapping[str, str] | None = None) -> Path:
     """`$XDG_CACHE_HOME/progressive-delivery`, else `~/.cache/progressive-delivery`.
 
     The XDG specification says that a relative value is to be ignored.
     """
+    environ = os.environ if environ is None else environ
     configured = environ.get("XDG_CACHE_HOME", "")
     home = Path(environ.get("HOME") or Path.home())
     base = Path(configured) if os.path.isabs(configured) else home / ".cache"

@@ -130,7 +130,8 @@ def write_leaf(authority: Pair, pair: Pair, subject: Subject, service_ip: str = 
     _require_cryptography()
     issuer = x509.load_pem_x509_certificate(authority.certificate.read_bytes())
     signer = serialization.load_pem_private_key(authority.key.read_bytes(), password=None)
-    assert isinstance(signer, ec.EllipticCurvePrivateKey)
+    if not isinstance(signer, ec.EllipticCurvePrivateKey):
+        raise AssertionError("an authority of ours has a key on a curve")
     key = ec.generate_private_key(ec.SECP256R1())
     builder = (
         _builder(_distinguished_name(subject), issuer.subject, key.public_key())

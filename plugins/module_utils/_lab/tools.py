@@ -144,8 +144,18 @@ GROUPS = {
             manifests=("kubernetes/customresourcedefinitions.gen.yaml",),
             gigabytes=0,
         ),
+        # For the provider of that name; an embedded lab does without.
+        Group(
+            name="kind",
+            module="sigs.k8s.io/kind",
+            packages={"kind": "sigs.k8s.io/kind"},
+            gigabytes=1,
+        ),
     )
 }
+
+EMBEDDED_LAB = tuple(name for name in GROUPS if name != "kind")
+"""The groups that a lab without containers is made of."""
 
 
 def module_version(go_mod: str, module: str) -> str:
@@ -242,7 +252,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
         "type": "list",
         "elements": "str",
         "choices": list(GROUPS),
-        "default": list(GROUPS),
+        "default": list(EMBEDDED_LAB),
     },
     "manifests_only": {"type": "bool", "default": False},
     "keep_caches": {"type": "bool", "default": False},
@@ -255,7 +265,7 @@ class Request:
     """What to have: all tools of `groups`, or their manifests only."""
 
     source: Path
-    groups: Sequence[str] = tuple(GROUPS)
+    groups: Sequence[str] = EMBEDDED_LAB
     manifests_only: bool = False
     keep_caches: bool = False
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
@@ -373,7 +383,8 @@ def _patched(item: GroupPlan, toolchain: Go, progress: Progress) -> list[str]:
 
     Go refuses to overlay files below its module cache, hence the copy, and a go.mod that points at it.
     """
-    assert item.group.patch is not None
+    if item.group.patch is None:
+        raise AssertionError("only what has a patch is asked for")
     copy = toolchain.cache.go / "patched" / item.group.name
     if copy.exists():
         shutil.rmtree(copy)

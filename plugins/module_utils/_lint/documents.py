@@ -9,17 +9,19 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
-import yaml
+# Told by who reads with it: every file of module_utils must be importable without it.
+MISSING: ImportError | None = None
+try:
+    import yaml
+except ImportError as error:  # pragma: no cover
+    MISSING = error
 
-Path = tuple[str | int, ...]
+Path: TypeAlias = "tuple[str | int, ...]"
 
 OUR_GROUP = "argoproj.io"
 OURS = ("Rollout", "AnalysisTemplate", "ClusterAnalysisTemplate", "AnalysisRun", "Experiment")
-
-# Written in C where PyYAML was built with libyaml; ten times as fast.
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 # Of Kubernetes' own objects the deepest is some 20 levels deep.
 _DEEPEST = 200
@@ -95,8 +97,10 @@ class Parsed:
 def parse(data: bytes, file: str) -> Parsed:
     """The objects of a file, and what is wrong with it. Documents that are no objects of Kubernetes are left out."""
     found = Parsed()
+    # Written in C where PyYAML was built with libyaml; ten times as fast.
+    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        for node in yaml.compose_all(data.decode("utf-8-sig"), Loader=_LOADER):
+        for node in yaml.compose_all(data.decode("utf-8-sig"), Loader=loader):
             built = _Builder(file, found.flaws).build(node)
             found.documents += expand(file, built, node=node)
     except UnicodeDecodeError as error:

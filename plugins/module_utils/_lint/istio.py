@@ -39,7 +39,7 @@ def _check_virtual_services(bundle: Bundle, canary: Place, istio: Place) -> Iter
         if not name.text:
             continue
         # The last part is the namespace, as a namespace has no dot.
-        called, _, namespace = name.text.removesuffix(_DOMAIN).rpartition(".")
+        called, _sep, namespace = name.text.removesuffix(_DOMAIN).rpartition(".")
         called, namespace = (called, namespace) if called else (namespace, istio.document.namespace)
         yield from missing(bundle, VIRTUAL_SERVICE, name, namespace, "missing-virtual-service", called)
         service = bundle.find(VIRTUAL_SERVICE, namespace, called)

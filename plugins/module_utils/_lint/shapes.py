@@ -56,7 +56,7 @@ def _members(place: Place, kind: str) -> Iterator[Finding]:
             yield from check_shape(member, fields[member.key][0])
         else:
             yield _unknown(member, kind)
-    for name, (_, required) in fields.items():
+    for name, (_other, required) in fields.items():
         if required and not place.at(name).given:
             yield place.at(name).finding("missing-field", f"{place.label or kind} has no {name}")
 

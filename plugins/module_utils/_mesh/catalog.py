@@ -70,7 +70,8 @@ class Catalog:
         """The pods of a target that exists, each with the container's port that is called."""
         service = self.services[target.host]
         port = service.port(target.port)
-        assert port is not None
+        if port is None:
+            raise AssertionError("a target that exists has its port")
         subset = self._rule(target.host).subsets.get(target.subset)
         labels = subset.labels if subset else {}
         pods = [pod for pod in behind(service, self.pods.get(service.namespace, ())) if matches(labels, pod.labels)]

@@ -55,7 +55,7 @@ def cluster(catalog: Catalog, target: Target, network: str) -> Tree:
 
 def _identity(catalog: Catalog, target: Target) -> Tree:
     service = catalog.services.get(target.host)
-    name, _, rest = target.host.partition(".")
+    name, _sep, rest = target.host.partition(".")
     is_service = service is not None or target.host.endswith(f".{DOMAIN}")
     return {
         "host": target.host,

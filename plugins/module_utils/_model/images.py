@@ -32,7 +32,7 @@ class Image:
         """Parse ``[host[:port]/]path[:tag][@digest]``; raises InvalidRequest that names ``option``."""
         if not isinstance(text, str):  # YAML makes a number of an unquoted 1.20, and null of an empty value
             raise InvalidRequest(option, text, "give an image reference as a text, such as team/app:1.20")
-        rest, _, digest = text.partition("@")
+        rest, _sep, digest = text.partition("@")
         host, path = _split_host(rest)
         path, tag = _split_tag(path)
         image = cls(host=host, path=path, tag=tag, digest=digest)

@@ -91,8 +91,8 @@ def _tracked_by(raw: Object) -> str:
 
     People copy objects with their annotations, and Argo CD leaves such copies alone.
     """
-    application, _, target = _metadata(raw, "annotations").get(_TRACKING_ID, "").partition(":")
-    kind, _, place = target.partition(":")
+    application, _sep, target = _metadata(raw, "annotations").get(_TRACKING_ID, "").partition(":")
+    kind, _sep, place = target.partition(":")
     same = (kind.rpartition("/")[2], place.rpartition("/")[2]) == (raw.get("kind"), _metadata(raw).get("name"))
     return application if same else ""
 

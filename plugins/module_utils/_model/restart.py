@@ -16,7 +16,7 @@ Pod = Mapping[str, Any]
 
 def pods_to_come(pods: Sequence[Pod], rollout: Rollout) -> int:
     """How many pods are not as they will be after the restart: old, going, not ready, or not made yet."""
-    mine = {version: _pods_of(version, pods, rollout) for version in {rollout.stable_hash, rollout.current_hash}}
+    mine = {version: _pods_of(version, pods, rollout) for version in (rollout.stable_hash, rollout.current_hash)}
     found = [pod for version in mine.values() for pod in version]
     if rollout.strategy == BLUE_GREEN:
         missing = sum(max(_wanted(version, rollout) - len(made), 0) for version, made in mine.items())

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from .rollout import BLUE_GREEN, CANARY, HASH_LABEL, Rollout
 
@@ -51,7 +51,7 @@ class Unread:
 
 
 # None: it is not there.
-Seen = Mapping[Ref, Raw | Unread | None]
+Seen: TypeAlias = "Mapping[Ref, Raw | Unread | None]"
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ def _virtual_services(rollout: Rollout) -> Sequence[Raw]:
 
 def _virtual_service_ref(rollout: Rollout, configured: Raw) -> Ref:
     """``GetVirtualServiceNamespaceName``: what stands behind the last dot is a namespace."""
-    name, _, namespace = str(configured.get("name") or "").removesuffix(".cluster.local").rpartition(".")
+    name, _sep, namespace = str(configured.get("name") or "").removesuffix(".cluster.local").rpartition(".")
     return Ref(VIRTUAL_SERVICE, namespace, name) if name else Ref(VIRTUAL_SERVICE, rollout.namespace, namespace)
 
 

@@ -120,7 +120,8 @@ def _images(rollout: Shown, color: bool) -> Iterator[tuple[str, str]]:
 
 def _rows(rollout: Shown, tree: Shown) -> Iterator[Row]:
     now = parse_time(tree["now"])
-    assert now is not None
+    if now is None:
+        raise AssertionError("the module gives it")
     phase = rollout["phase"]
     yield Row("", "⟳", rollout["name"], "Rollout", _icon(phase), phase, _age(tree["created"], now))
     for revision, stem, below in _branches(tree["revisions"], ""):
@@ -150,7 +151,7 @@ def _replica_set(item: Shown, stem: str, below: str, now: datetime) -> Iterator[
     tint = tags[-1] if tags else ""
     info = (*tags, *delay)
     yield Row(stem, "⧉", item["name"], "ReplicaSet", _icon(status), status, _age(item["created"], now), info, tint)
-    for pod, stem_, _ in _branches(item["pods"], below):
+    for pod, stem_, _other in _branches(item["pods"], below):
         restarts = (f"restarts:{pod['restarts']}",) if pod["restarts"] else ()
         info, status = (f"ready:{pod['ready']}", *restarts), pod["status"]
         yield Row(stem_, "□", pod["name"], "Pod", _pod_icon(status), status, _age(pod["created"], now), info)
@@ -164,7 +165,7 @@ def _experiment(item: Shown, stem: str, below: str, now: datetime) -> Iterator[R
 def _run(item: Shown, stem: str, below: str, now: datetime) -> Iterator[Row]:
     info = tuple(f"{icon} {item[name]}" for name, icon in _COUNTS if item[name])
     yield _judged("α", "AnalysisRun", item, stem, now, info)
-    for job, stem_, _ in _branches(item["jobs"], below):
+    for job, stem_, _other in _branches(item["jobs"], below):
         yield _judged("⊞", "Job", job, stem_, now)
 
 

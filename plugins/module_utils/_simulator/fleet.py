@@ -11,9 +11,8 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from aiohttp import web
-
 from .._lab.pod_network import address_of
+from .libraries import web
 from .pods import Pod
 from .server import PodServer
 

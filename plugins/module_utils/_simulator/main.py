@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The program: python -m ansible_collections.progressive.delivery.plugins.module_utils._simulator --help"""
+"""The program: python -m ansible_collections.progressive.delivery.plugins.module_utils._simulator.main --help"""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from aiohttp import web
-
 from .._lab.mirror import PODS, Mirror, Server
 from .._lab.pod_network import guard_address
 from .fleet import Fleet
+from .libraries import MISSING, web
 from .pods import pod_of
 from .status import StatusPage
 
@@ -30,6 +29,8 @@ log = logging.getLogger(__name__)
 def main(words: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(words)
     logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(asctime)s %(message)s")
+    if MISSING is not None:
+        raise MISSING
     with _guarded(options.network):
         asyncio.run(_simulate(options))
 
@@ -48,9 +49,9 @@ def _guarded(network: str) -> socket.socket:
     try:
         return socket.create_server((host, port))
     except OSError as error:
-        sys.exit(
+        raise SystemExit(
             f"{host}:{port} is taken ({error.strerror}): another lab runs its pods in {network}; destroy one of them"
-        )
+        ) from error
 
 
 async def _simulate(options: argparse.Namespace) -> None:
@@ -85,3 +86,7 @@ async def _follow(fleet: Fleet, mirror: Mirror, changed: asyncio.Event) -> None:
             await asyncio.wait_for(changed.wait(), again)
         changed.clear()
         again = await fleet.follow([pod_of(found) for found in mirror.objects(PODS)])
+
+
+if __name__ == "__main__":
+    main()

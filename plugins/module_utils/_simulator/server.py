@@ -14,10 +14,9 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 
-from aiohttp import web
-
 from . import behaviour
 from .behaviour import BadBehaviour, Behaviour, Stage
+from .libraries import web
 from .metrics import CONTENT_TYPE, ContainerUsage, PodMetrics, Usage
 from .pods import Pod
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from aiohttp import web
-
 from .._lab.mirror import Mirror
 from .behaviour import Stage
 from .fleet import Fleet, Seat
+from .libraries import web
 from .metrics import CONTENT_TYPE, Cadvisor
 
 # Seconds. The server says something at least once a minute.
@@ -54,7 +53,7 @@ class StatusPage:
             "version": pod.version,
             "state": seat.state,
             "address": addresses[0][0] if addresses else "",
-            "ports": [port for _, port in addresses],
+            "ports": [port for _other, port in addresses],
             "requests": server.served,
             "behaviour": _shown(server.stage),
             "problem": self._fleet.problem(server),

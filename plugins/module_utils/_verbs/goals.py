@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
+from typing import TypeAlias
 
 from .._model.errors import InvalidRequest
 from .._model.phase import DEGRADED, HEALTHY, PAUSED, rollout_phase
@@ -79,7 +80,7 @@ class Ended:
     message: str
 
 
-Verdict = Reached | Ended | Waiting
+Verdict: TypeAlias = "Reached | Ended | Waiting"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from .._model.analysis import controller_of
 from .._model.phase import COMPLETED_ANALYSIS
@@ -77,7 +77,7 @@ class Compare:
     """Ask the apiserver how it would store the wish, with its defaults; then decide again."""
 
 
-Step = Create | Terminate | Delete | Compare | NotYet | Refused | Unchanged
+Step: TypeAlias = "Create | Terminate | Delete | Compare | NotYet | Refused | Unchanged"
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ class Absent:
         return _not_ours(found) or Delete(found.uid, Change({"spec": dict(found.spec)}, {}))
 
 
-Wish = Present | Terminated | Absent
+Wish: TypeAlias = "Present | Terminated | Absent"
 
 
 def same_spec(wished: Mapping[str, Any], found: Mapping[str, Any]) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from .._model.observed import is_observed
 from .._model.ownership import Path
@@ -126,7 +126,7 @@ class Refused:
     message: str
 
 
-Plan = Act | Unchanged | NotYet | Refused
+Plan: TypeAlias = "Act | Unchanged | NotYet | Refused"
 
 
 class Verb(Protocol):

@@ -97,8 +97,8 @@ def test_a_result_is_plain_json_and_loses_nothing(pairs: list[tuple[dict[str, st
 
     result = json.loads(json.dumps(answer.as_result(), allow_nan=False))
 
-    assert [entry["metric"] for entry in result["result"]] == [labels for labels, _ in pairs]
-    for entry, (_, value) in zip(result["result"], pairs, strict=True):
+    assert [entry["metric"] for entry in result["result"]] == [labels for labels, _other in pairs]
+    for entry, (_other, value) in zip(result["result"], pairs, strict=True):
         assert entry["time"] == "1970-01-01T00:01:00.000Z"
         if math.isfinite(value):
             assert (entry["value"], "problem" in entry) == (value, False)

@@ -93,6 +93,18 @@ def test_a_get(server: FakeServer, cluster: Cluster) -> None:
     assert request.headers["Accept"] == "application/json"
 
 
+def test_the_version_of_kubernetes(server: FakeServer, cluster: Cluster) -> None:
+    server.then(says(200, {"major": "1", "gitVersion": "v1.36.3"}))
+    assert cluster.version() == "v1.36.3"
+    assert server.received[0].path == "/version"
+
+
+def test_a_version_that_may_not_be_asked_for(server: FakeServer, cluster: Cluster) -> None:
+    server.then(says(403, status(403, "forbidden: User cannot get path")))
+    with pytest.raises(Forbidden, match="version"):
+        cluster.version()
+
+
 def test_a_list(server: FakeServer, cluster: Cluster) -> None:
     found: Tree = {"kind": "RolloutList", "metadata": {"resourceVersion": "7"}, "items": [canary()]}
     server.then(says(200, found))
@@ -404,7 +416,7 @@ def test_what_an_answer_means(
 ) -> None:
     server.then(answer)
     error = failure(call, cluster)
-    assert type(error) is kind
+    assert error.__class__ is kind
     assert error.reason == reason
     assert words in str(error)
 
@@ -418,7 +430,7 @@ def test_an_answer_means_the_same_to_every_request(
 ) -> None:
     server.then(says(code, status(code, "words")))
     error = failure(call, cluster)
-    assert type(error) is kind
+    assert error.__class__ is kind
     assert error.status == code
 
 

@@ -9,11 +9,13 @@ import base64
 import os
 import ssl
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.progressive.delivery.plugins.module_utils import _module as frame
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.cluster import Cluster
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.connect import connect
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.errors import BadConfiguration
@@ -180,7 +182,7 @@ def settings(options: Tree) -> Tree:
 
 
 def test_no_key_stays_on_the_disk(certificates: Path, temporary: Path) -> None:
-    for _ in range(2):
+    for _turn in range(2):
         connect({"kubeconfig": inline(certificates)})
         assert list(temporary.iterdir()) == []
 
@@ -293,6 +295,81 @@ def test_a_login_command_that_fails() -> None:
     message = refusal(kubeconfig=kubeconfig("https://a", {"exec": command}))
     assert message.startswith("kubeconfig: the login command of its user failed (")
     assert message.endswith("log in again, or correct the user's exec entry")
+
+
+# -- what is said of a secret that goes to whoever answers
+
+
+def warnings(**options: Any) -> list[str]:
+    said: list[str] = []
+    connect(options, said.append)
+    return said
+
+
+TRUSTING = {"host": "https://a.example:6443", "validate_certs": False}
+
+
+def trusting(user: Tree, host: str = "https://a.example:6443") -> Tree:
+    """A kubeconfig that verifies nothing."""
+    return kubeconfig(
+        host, user, clusters=[{"name": "lab", "cluster": {"server": host, "insecure-skip-tls-verify": True}}]
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "secret"),
+    [
+        ({**TRUSTING, "api_key": "hunter2"}, "token"),
+        ({**TRUSTING, "username": "ann", "password": "hunter2"}, "password"),
+        ({"kubeconfig": trusting({"token": "hunter2"})}, "token"),
+        ({"kubeconfig": trusting({"username": "ann", "password": "hunter2"})}, "token"),
+        ({"kubeconfig": kubeconfig("https://a.example:6443"), "validate_certs": False}, "token"),
+    ],
+)
+def test_a_secret_without_verification_is_warned_of(options: Tree, secret: str) -> None:
+    (said,) = warnings(**options)
+    assert said.startswith(f"The {secret} is sent to https://a.example:6443 without a look at its certificate")
+    assert "set validate_certs to true, with the cluster's authority in ca_cert" in said
+    assert "hunter2" not in said
+
+
+def test_a_token_by_the_variables_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As an AWX credential gives it."""
+    monkeypatch.setenv("K8S_AUTH_HOST", "https://a.example:6443")
+    monkeypatch.setenv("K8S_AUTH_API_KEY", "hunter2")
+    for value, count in (("no", 1), ("False", 1), ("yes", 0)):
+        monkeypatch.setenv("K8S_AUTH_VERIFY_SSL", value)
+        assert len(warnings()) == count
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"host": "https://a.example:6443", "api_key": "x"},
+        {"kubeconfig": kubeconfig("https://a.example:6443")},
+        {"host": "http://127.0.0.1:8001", "api_key": "x", "validate_certs": False},
+    ],
+)
+def test_nothing_is_said_where_verification_is_on_or_there_is_no_tls(options: Tree) -> None:
+    assert warnings(**options) == []
+
+
+def test_nothing_is_said_of_a_client_certificate(certificates: Path) -> None:
+    me = pki.Pair.at(certificates, "admin")
+    user = {"client-certificate-data": _text(me.certificate), "client-key-data": _text(me.key)}
+    assert warnings(kubeconfig=trusting(user)) == []
+
+
+def test_a_task_warns_once_however_often_it_connects(monkeypatch: pytest.MonkeyPatch) -> None:
+    def task(_name: str, _params: Tree, cluster: Callable[[], Cluster], **_others: Any) -> Tree:
+        cluster()
+        cluster()
+        return {"changed": False, "failed": False, "warnings": ["of the task"]}
+
+    monkeypatch.setattr(frame, "run_task", task)
+    result = frame.run("rollout_wait", {**TRUSTING, "api_key": "x"}, check_mode=False, diff=False)
+    first, second = result["warnings"]
+    assert (first.split()[:2], second) == (["The", "token"], "of the task")
 
 
 def test_an_api_key_is_in_no_message() -> None:

@@ -118,14 +118,14 @@ def test_the_watch_that_is_opened(server: FakeServer, cluster: Cluster) -> None:
 def test_versions_come_in_their_order(server: FakeServer, cluster: Cluster) -> None:
     server.then(streams(event("ADDED", version(101)), modified(102), modified(103) + modified(104)))
     with feeding(cluster) as feed:
-        assert [number(following(feed)) for _ in range(4)] == [101, 102, 103, 104]
+        assert [number(following(feed)) for _turn in range(4)] == [101, 102, 103, 104]
 
 
 def test_a_version_may_come_in_pieces(server: FakeServer, cluster: Cluster) -> None:
     line = modified(101)
     server.then(streams(line[:7], line[7:90], line[90:] + modified(102)[:3], modified(102)[3:]))
     with feeding(cluster) as feed:
-        assert [number(following(feed)) for _ in range(2)] == [101, 102]
+        assert [number(following(feed)) for _turn in range(2)] == [101, 102]
 
 
 def test_without_news_the_wait_ends_when_it_is_to_end(server: FakeServer, cluster: Cluster) -> None:
@@ -140,7 +140,7 @@ def test_without_news_the_wait_ends_when_it_is_to_end(server: FakeServer, cluste
 def test_a_watch_that_ends_is_renewed_from_the_last_version(server: FakeServer, cluster: Cluster) -> None:
     server.then(streams(modified(101), end=Exchange.finish), streams(modified(102)))
     with feeding(cluster) as feed:
-        assert [number(following(feed)) for _ in range(2)] == [101, 102]
+        assert [number(following(feed)) for _turn in range(2)] == [101, 102]
     assert watched_from(server) == ["100", "101"]
 
 
@@ -171,7 +171,7 @@ def test_a_cut_connection_is_caught_up_without_a_word(server: FakeServer, cluste
         streams(modified(121)),
     )
     with feeding(cluster) as feed:
-        assert [number(following(feed)) for _ in range(3)] == [101, 110, 121]
+        assert [number(following(feed)) for _turn in range(3)] == [101, 110, 121]
     assert server.received[1].query == {"fieldSelector": "metadata.name=shop"}
     assert watched_from(server) == ["100", "120"]
 
@@ -201,7 +201,7 @@ def test_connections_that_are_cut_after_a_while_are_made_again_soon(
     quiet = [streams(end=Exchange.cut), listed(version(100), at=100)]
     server.then(*quiet * 4, streams(modified(101)))
     with feeding(cluster) as feed:
-        assert [number(following(feed)) for _ in range(5)] == [100, 100, 100, 100, 101]
+        assert [number(following(feed)) for _turn in range(5)] == [100, 100, 100, 100, 101]
     assert pauses[:4] == [feeds.FIRST_PAUSE] * 4
 
 
@@ -213,7 +213,7 @@ def test_an_event_that_never_came_is_found_when_the_watch_is_renewed(
         streams(modified(101), bookmark(150), end=Exchange.finish), listed(version(140), at=160), streams(modified(161))
     )
     with feeding(cluster) as feed:
-        assert [number(following(feed)) for _ in range(3)] == [101, 140, 161]
+        assert [number(following(feed)) for _turn in range(3)] == [101, 140, 161]
     assert watched_from(server) == ["100", "160"]
 
 
@@ -287,7 +287,7 @@ def test_nobody_there_is_told_again_and_again_and_left_at_once() -> None:
         host = server.host
     transport = FakeTransport(host)
     with feeding(Cluster(transport)) as feed:
-        for _ in range(3):
+        for _turn in range(3):
             lost = following(feed)
             assert isinstance(lost, Interrupted)
             assert isinstance(lost.error, Transient)
@@ -310,7 +310,7 @@ def test_a_version_that_is_too_old_is_caught_up_and_no_interruption(
 ) -> None:
     server.then(answer, listed(version(100), at=900), streams(modified(901)))
     with feeding(cluster) as feed:
-        assert [number(following(feed)) for _ in range(2)] == [100, 901]
+        assert [number(following(feed)) for _turn in range(2)] == [100, 901]
     assert watched_from(server) == ["100", "900"]
 
 
@@ -404,7 +404,7 @@ def test_leaving_it_is_quick_and_quiet(server: FakeServer, cluster: Cluster, scr
 
 def test_leaving_it_at_once(server: FakeServer, cluster: Cluster) -> None:
     """Also while its first watch is being opened."""
-    for _ in range(10):
+    for _turn in range(10):
         server.then(streams())
         with feeding(cluster) as feed:
             assert feed.next(0.0) is None

@@ -119,12 +119,12 @@ def test_an_experiment_is_made_and_followed_with_its_runs() -> None:
         for entry in result["timeline"]
         if entry["reason"] == "measured"
     ]
-    assert [text for _, text in when] == [
+    assert [text for _other, text in when] == [
         "success-rate Successful: [3]",
         "success-rate Running: [1]",
         "success-rate Successful: [2]",
     ]
-    assert [seconds for seconds, _ in when] == [5, 7, 9], "as it happens, not at the end"
+    assert [seconds for seconds, _other in when] == [5, 7, 9], "as it happens, not at the end"
     assert notes(result, "experiment")[:2] == ["trial is Pending", "template canary of trial is Pending"]
     (row,) = result["experiment"]["comparison"]
     assert {entry["analysis"]: (entry["template"], entry["mean"]) for entry in row["analyses"]} == {

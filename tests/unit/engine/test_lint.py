@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.progressive.delivery.plugins.module_utils import _module as frame
+from ansible_collections.progressive.delivery.plugins.module_utils._cluster import connect as connection
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.errors import (
     ClusterError,
     Conflict,
@@ -21,6 +22,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils._cluster.erro
     Transient,
 )
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.resources import READ_TIMEOUT
+from ansible_collections.progressive.delivery.plugins.module_utils._engine import lint as engine
 from ansible_collections.progressive.delivery.plugins.module_utils._engine.lint import SECONDS, SECONDS_EACH
 from ansible_collections.progressive.delivery.plugins.module_utils._engine.retry import FIRST_CONTACT_SECONDS
 from ansible_collections.progressive.delivery.plugins.module_utils._engine.task import run_task
@@ -69,7 +71,7 @@ def lint(cluster: Any = None, **given: Any) -> Tree:
 def write(folder: Path, **files: Any) -> None:
     """Files by their names, __ for a slash and _ for the last dot; trees as JSON."""
     for name, content in files.items():
-        stem, _, ending = name.replace("__", "/").rpartition("_")
+        stem, _sep, ending = name.replace("__", "/").rpartition("_")
         path = folder / f"{stem}.{ending}"
         path.parent.mkdir(parents=True, exist_ok=True)
         text = content if isinstance(content, str) else "\n---\n".join(json.dumps(tree, indent=1) for tree in content)
@@ -393,7 +395,7 @@ def test_nothing_is_waited_for_without_end(error: Transient, most: float) -> Non
 
 
 def test_only_online_needs_the_kubernetes_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frame, "IMPORT_ERROR", ImportError("No module named 'kubernetes'"))
+    monkeypatch.setattr(connection, "MISSING", ImportError("No module named 'kubernetes'"))
 
     def run(**given: Any) -> Tree:
         return frame.run("rollout_lint", {**DEFAULTS, "objects": GOOD, **given}, check_mode=False, diff=False)
@@ -401,3 +403,10 @@ def test_only_online_needs_the_kubernetes_client(monkeypatch: pytest.MonkeyPatch
     assert run()["reason"] == "ok"
     with pytest.raises(ImportError, match="kubernetes"):
         run(online=True)
+
+
+def test_without_a_parser_of_yaml_nothing_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "MISSING", ImportError("No module named 'yaml'"))
+
+    with pytest.raises(ImportError, match="yaml"):
+        lint(objects=GOOD)

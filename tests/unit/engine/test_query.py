@@ -23,6 +23,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils._analysis.sam
     Sample,
     Series,
 )
+from ansible_collections.progressive.delivery.plugins.module_utils._cluster import connect as connection
 from ansible_collections.progressive.delivery.plugins.module_utils._engine.query import run_query
 
 from tests.unit.fakes import FakeClock
@@ -238,7 +239,7 @@ def run_module(**options: Any) -> dict[str, Any]:
 
 
 def test_it_needs_no_kubernetes_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frame, "IMPORT_ERROR", ImportError("No module named 'kubernetes'"))
+    monkeypatch.setattr(connection, "MISSING", ImportError("No module named 'kubernetes'"))
 
     result = run_module()
 

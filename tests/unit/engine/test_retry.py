@@ -86,7 +86,7 @@ def test_after_an_answer_the_pauses_are_short_again() -> None:
 def test_an_answer_to_something_else_makes_no_pause_shorter() -> None:
     clock = FakeClock()
     calm = patience(clock)
-    for _ in range(8):
+    for _turn in range(8):
         calm.call(Server(clock, 0))
         calm.pause(NO_ANSWER)
     before = clock.elapsed

@@ -350,7 +350,7 @@ def test_a_write_that_the_controller_drops_is_decided_again() -> None:
 
 def test_the_third_drop_is_an_answer() -> None:
     cluster = FakeCluster(paused(FIRST_GATE))
-    for _ in range(3):
+    for _turn in range(3):
         cluster.react((0.2, paused(FIRST_GATE)))
     result = run(cluster, Promote(OBSERVED))
     assert len(cluster.patches) == 3

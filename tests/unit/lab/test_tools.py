@@ -47,6 +47,11 @@ def test_each_group_is_described_by_a_go_mod_with_all_its_packages(name: str, ca
     assert tools.plan(name, SOURCE, cache).version.startswith("v")
 
 
+def test_a_lab_without_containers_does_without_kind() -> None:
+    assert set(tools.GROUPS) - set(tools.Request(SOURCE).groups) == {"kind"}
+    assert tools.ARGUMENT_SPEC["groups"]["default"] == list(tools.Request(SOURCE).groups)
+
+
 def test_in_an_empty_cache_everything_is_missing(cache: Cache) -> None:
     plan = tools.plan("kubernetes", SOURCE, cache)
     assert plan.missing == ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")

@@ -41,7 +41,7 @@ def test_a_path(at: str, kind: str, expected: Tree) -> None:
 
 def test_exact_paths_and_longer_ones_come_first() -> None:
     paths = [path("stable"), path("stable", "/a"), path("canary", "/a/b"), path("canary", "/a", "Exact")]
-    assert [match for match, _ in _routes(ingress("shop", *paths))] == [
+    assert [match for match, _other in _routes(ingress("shop", *paths))] == [
         {"path_separated_prefix": "/a/b"},
         {"path": "/a"},
         {"path_separated_prefix": "/a"},

@@ -172,7 +172,7 @@ def test_a_condition(condition: Tree, expected: Tree) -> None:
 
 
 def test_each_alternative_is_a_route() -> None:
-    http, _ = _translated(split(match=[{"uri": {"prefix": "/a"}}, {"uri": {"prefix": "/b"}}]))
+    http, _other = _translated(split(match=[{"uri": {"prefix": "/a"}}, {"uri": {"prefix": "/b"}}]))
     assert [item["match"] for item in http] == [{"prefix": "/a"}, {"prefix": "/b"}]
 
 
@@ -210,7 +210,7 @@ def test_a_condition_that_can_never_be_met(condition: Tree, problem: str) -> Non
 
 
 def test_an_unknown_condition_is_said() -> None:
-    _, found = _translated(split(match=[{"clientIp": "10.0.0.1", "serverPort": None}]))
+    _other, found = _translated(split(match=[{"clientIp": "10.0.0.1", "serverPort": None}]))
     assert found == ["http[0].match[0]: clientIp is not supported by the lab's mesh and has no effect"]
 
 
@@ -412,12 +412,12 @@ def test_rewrites(said: Tree, expected: Tree) -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_forwarding(said: Tree, expected: Tree) -> None:
-    [found], _ = _translated(said)
+    [found], _other = _translated(said)
     assert found == {"match": {"prefix": "/"}, **expected}
 
 
 def test_what_has_no_effect_is_said() -> None:
     http = split(corsPolicy={"allowOrigins": [{"exact": "x"}]}, retries={"attempts": 1, "backoff": "1s"})
-    _, found = _translated(http)
+    _other, found = _translated(http)
     no_effect = "is not supported by the lab's mesh and has no effect"
     assert found == [f"http[0]: corsPolicy {no_effect}", f"http[0].retries: backoff {no_effect}"]

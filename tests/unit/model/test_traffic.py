@@ -459,7 +459,7 @@ def test_a_selector_in_words() -> None:
     ],
 )
 def test_the_controller_waits_for_pods_before_it_switches(change: Tree, annotated: bool, late: bool) -> None:
-    old, _ = both()
+    old, _other = both()
     new = replica_set(3, NEW, "shop:2", {"status": {"availableReplicas": 1, "readyReplicas": 1}}, change)
     behind = service("shop-canary", STABLE)
     if not annotated:
@@ -503,7 +503,7 @@ def test_a_destination_without_a_ready_pod() -> None:
 
 
 def test_a_destination_without_a_replica_set() -> None:
-    old, _ = both()
+    old, _other = both()
     mirror = split(0, "copy", mirror={"host": "shop-canary"})
     raw = routed(MANAGED_ROUTES, weights(0))
     result = look(raw, STABLE_SERVICE, CANARY_SERVICE, virtual_service(mirror, split(0)), pods=(old,))

@@ -23,8 +23,9 @@ def spec(*templates: Tree) -> Tree:
     return {"duration": "5m", "templates": list(templates)}
 
 
-def filled(asked: Tree, pods: Tree = PODS) -> Tree:
-    (made,) = with_versions(spec({"name": "one", "specRef": "stable", **asked}), lambda _: pods)["templates"]
+def filled(asked: Tree, pods: Tree | None = None) -> Tree:
+    template = {"name": "one", "specRef": "stable", **asked}
+    (made,) = with_versions(spec(template), lambda _ref: PODS if pods is None else pods)["templates"]
     return made
 
 

@@ -198,8 +198,8 @@ def test_errors_come_at_their_rate_and_again_in_the_same_order(play: Play) -> No
 def test_a_path_has_errors_of_its_own(play: Play) -> None:
     async def scene(bench: Bench) -> None:
         await bench.fleet.follow([behaving(paths={"/error": {"error_rate": 1}})])
-        assert {(await bench.ask("/error/x")).status for _ in range(5)} == {500}
-        assert {(await bench.ask("/ok")).status for _ in range(5)} == {200}
+        assert {(await bench.ask("/error/x")).status for _turn in range(5)} == {500}
+        assert {(await bench.ask("/ok")).status for _turn in range(5)} == {200}
 
     play(scene)
 
@@ -217,7 +217,7 @@ def test_latency_holds_up_one_request_and_not_the_others(play: Play) -> None:
         await bench.fleet.follow([behaving(latency_ms=200)])
         clock = asyncio.get_running_loop().time
         start = clock()
-        await asyncio.gather(*(bench.ask() for _ in range(10)))
+        await asyncio.gather(*(bench.ask() for _turn in range(10)))
         assert 0.19 < clock() - start < 1.5
 
     play(scene)
@@ -232,7 +232,7 @@ def test_a_pod_is_measured(play: Play, path: str) -> None:
 
     async def scene(bench: Bench) -> None:
         await bench.fleet.follow([pod_of(annotated)])
-        for _ in range(3):
+        for _turn in range(3):
             await bench.ask("/items")
         await bench.ask(path)
         text = (await bench.ask(path, place="1.7:9102")).text

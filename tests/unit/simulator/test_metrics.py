@@ -19,7 +19,7 @@ def samples(text: bytes) -> dict[tuple[str, tuple[str, ...]], float]:
     """(name, values of the labels in the order of their names) -> value."""
     families = text_string_to_metric_families(text.decode())
     return {
-        (sample.name, tuple(value for _, value in sorted(sample.labels.items()))): sample.value
+        (sample.name, tuple(value for _other, value in sorted(sample.labels.items()))): sample.value
         for family in families
         for sample in family.samples
     }

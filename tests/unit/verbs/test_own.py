@@ -28,9 +28,9 @@ SPEC: Tree = {"metrics": [{"name": "m"}], "args": [{"name": "x", "value": "1"}]}
 OTHER: Tree = {"metrics": [{"name": "m"}], "dryRun": [{"metricName": "m"}]}
 
 
-def own(phase: str = "Running", *changes: Tree, spec: Tree = SPEC) -> Own:
+def own(phase: str = "Running", *changes: Tree, spec: Tree | None = None) -> Own:
     raw = analysis_run("run", phase, {"metadata": {"ownerReferences": None}})
-    raw["spec"] = spec
+    raw["spec"] = SPEC if spec is None else spec
     for change in changes:
         raw = merged(raw, change)
     return Own.parse(raw)

@@ -1,0 +1,171 @@
+# Copyright: Contributors to the progressive.delivery collection
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A lab on a cluster that somebody else has made: checks it and notes down where it is. Changes nothing there."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from .._cluster.resources import Resource
+from .errors import LabError
+from .files import locked
+from .paths import Cache, LabPaths
+from .provider import EXISTING
+from .record import read_record, refuse_other_provider, write_record
+
+# The oldest that the roles are for; their APIs are all there.
+MINIMUM = (1, 27)
+_REVIEW = Resource("authorization.k8s.io/v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews")
+
+
+@dataclass(frozen=True)
+class Right:
+    """To do `verbs` with a resource, in every namespace."""
+
+    group: str
+    resource: str
+    verbs: Sequence[str]
+
+    @property
+    def shown(self) -> str:
+        return f"{self.resource}.{self.group}" if self.group else self.resource
+
+
+_WRITE = ("get", "create", "patch", "delete")
+RIGHTS = (
+    Right("apiextensions.k8s.io", "customresourcedefinitions", _WRITE),
+    Right("rbac.authorization.k8s.io", "clusterroles", _WRITE),
+    Right("rbac.authorization.k8s.io", "clusterrolebindings", _WRITE),
+    Right("", "namespaces", _WRITE),
+    Right("", "serviceaccounts", _WRITE),
+    Right("", "configmaps", _WRITE),
+    Right("", "secrets", _WRITE),
+    Right("", "services", _WRITE),
+    Right("apps", "deployments", _WRITE),
+    Right("argoproj.io", "rollouts", (*_WRITE, "list", "watch")),
+    Right("argoproj.io", "analysisruns", ("list", "watch", "patch")),
+)
+"""What the roles of the playbook `lab` need of a cluster: they install what every namespace can use."""
+
+
+class Asked(Protocol):
+    """What is needed of `_cluster.Cluster`."""
+
+    @property
+    def host(self) -> str: ...
+
+    def version(self) -> str: ...
+
+    def create(self, resource: Resource, body: dict[str, Any]) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True)
+class Connection:
+    """How the user names the cluster; empty where kubernetes.core's variables and defaults do."""
+
+    kubeconfig: str = ""
+    context: str = ""
+
+
+def adopt(
+    name: str, cluster: Asked, connection: Connection, cache: Cache, check_mode: bool = False
+) -> tuple[dict[str, Any], bool]:
+    """The record of the lab, and whether it is new or other than it was. LabError where the cluster will not do."""
+    paths = cache.lab(name)
+    known = read_record(paths)
+    _refuse_other_cluster(paths, known, cluster)
+    version = cluster.version()
+    check_version(version)
+    _check_rights(cluster)
+    record = _record(paths, cluster.host, version, connection)
+    if known is not None:
+        record["created"] = known.get("created", record["created"])
+    changed = known != record
+    if changed and not check_mode:
+        with locked(paths.lock):
+            write_record(paths, record)
+    return record, changed
+
+
+def leave(name: str, cache: Cache, check_mode: bool = False) -> bool:
+    """Forget the lab; False if there is none."""
+    paths = cache.lab(name)
+    if not paths.folder.exists():
+        return False
+    with locked(paths.lock):
+        refuse_other_provider(paths, read_record(paths), EXISTING)
+        if not check_mode:
+            shutil.rmtree(paths.folder)
+        paths.lock.unlink()
+    return True
+
+
+def _refuse_other_cluster(paths: LabPaths, known: dict[str, Any] | None, cluster: Asked) -> None:
+    """A context may lead elsewhere than yesterday; what the lab has made is not there."""
+    refuse_other_provider(paths, known, EXISTING)
+    before = ((known or {}).get("addresses") or {}).get("apiserver", cluster.host)
+    if before != cluster.host:
+        raise LabError(
+            f"lab {paths.name!r} is on the cluster at {before}, and progressive_kubeconfig and progressive_context now "
+            f"lead to {cluster.host}: name the former again, or give the new lab another name (progressive_lab)"
+        )
+
+
+def _record(paths: LabPaths, host: str, version: str, connection: Connection) -> dict[str, Any]:
+    return {
+        "name": paths.name,
+        "provider": EXISTING,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "kubeconfig": connection.kubeconfig,
+        "context": connection.context,
+        "ports": {},
+        "addresses": {"apiserver": host},
+        "versions": {"kubernetes": version},
+        "bin": {},
+        "processes": {},
+    }
+
+
+def check_version(version: str) -> None:
+    """LabError if Kubernetes is too old; providers append words of their own (`v1.34.1-gke.100`)."""
+    match = re.match(r"v?(\d+)\.(\d+)", version)
+    if match is None or (int(match[1]), int(match[2])) < MINIMUM:
+        wanted = ".".join(map(str, MINIMUM))
+        raise LabError(
+            f"the cluster is Kubernetes {version}, and the roles need {wanted} or newer: upgrade the cluster"
+        )
+
+
+def _check_rights(cluster: Asked) -> None:
+    missing = [f"{', '.join(verbs)} {right.shown}" for right in RIGHTS if (verbs := _denied(cluster, right))]
+    if missing:
+        raise LabError(
+            f"in the cluster at {cluster.host} you may not {'; '.join(missing)}: use a user with the ClusterRole "
+            "cluster-admin, or have these rights granted"
+        )
+
+
+def _denied(cluster: Asked, right: Right) -> list[str]:
+    return [verb for verb in right.verbs if not _allowed(cluster.create(_REVIEW, review(right, verb)))]
+
+
+def review(right: Right, verb: str) -> dict[str, Any]:
+    """The question to the apiserver, which answers it for whoever asks and keeps nothing."""
+    attributes = {"group": right.group, "resource": right.resource, "verb": verb}
+    return {
+        "apiVersion": _REVIEW.api_version,
+        "kind": _REVIEW.kind,
+        "metadata": {"namespace": ""},
+        "spec": {"resourceAttributes": attributes},
+    }
+
+
+def _allowed(answer: dict[str, Any]) -> bool:
+    return bool((answer.get("status") or {}).get("allowed"))
