@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import ssl
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import chdir, contextmanager, suppress
@@ -28,6 +27,7 @@ from ansible.module_utils.common.json import Direction, get_module_decoder, get_
 from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.errors import UnsupportedError
 from ansible_collections.progressive.delivery.plugins.module_utils import _module as frame
+from ansible_collections.progressive.delivery.plugins.module_utils._cluster.rehearsal import rehearse
 from ansible_collections.progressive.delivery.plugins.module_utils._engine.progress import Progress
 from ansible_collections.progressive.delivery.plugins.plugin_utils._local import Local
 
@@ -39,16 +39,7 @@ _ENCODER = get_module_encoder("legacy", Direction.CONTROLLER_TO_MODULE)
 _DECODER = get_module_decoder("legacy", Direction.CONTROLLER_TO_MODULE)
 
 
-def _begin_tls() -> None:
-    """Let OpenSSL set itself up, which it does at the first handshake: here once, instead of in every worker."""
-    nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).wrap_bio(
-        ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="nobody"
-    )
-    with suppress(ssl.SSLWantReadError):
-        nobody.do_handshake()
-
-
-_begin_tls()
+rehearse()
 
 
 class Direct(Local):

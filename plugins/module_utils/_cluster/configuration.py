@@ -15,6 +15,7 @@ import re
 import ssl
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -25,6 +26,9 @@ from .libraries import MarkedYAMLError, YAMLError, create_urllib3_context
 
 _MISSING_KEY = re.compile(r"Expected key (\S+) in ")
 _MISSING_ENTRY = re.compile(r"Expected object with name (.+) in .*/(context|cluster|user)s list")
+
+# For the first connection of a worker; it has a copy of its own.
+_SPARE: list[ssl.SSLContext] = []
 
 
 class LoggedErrors(logging.Handler):
@@ -81,9 +85,25 @@ def check_host(host: str) -> None:
         raise BadConfiguration(f"host: {host!r} is no address of an apiserver; {remedy}")
 
 
+def keep_spare_context() -> None:
+    """Make a TLS context in advance, with all that OpenSSL sets up at its first handshake."""
+    context = create_urllib3_context()
+    nobody = context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="nobody")
+    with suppress(ssl.SSLWantReadError):
+        nobody.do_handshake()
+    _SPARE.append(context)
+
+
+def _new_context(verify: bool) -> ssl.SSLContext:
+    context = _SPARE.pop() if _SPARE else create_urllib3_context()
+    context.check_hostname = verify
+    context.verify_mode = ssl.CERT_REQUIRED if verify else ssl.CERT_NONE
+    return context
+
+
 def tls_context(spec: Mapping[str, Any], configuration: Any) -> ssl.SSLContext:
     """With the certificates loaded, here, where it is known which is which. Raises BadConfiguration."""
-    context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED if configuration.verify_ssl else ssl.CERT_NONE)
+    context = _new_context(bool(configuration.verify_ssl))
     if configuration.ssl_ca_cert:
         try:
             context.load_verify_locations(configuration.ssl_ca_cert)

@@ -19,6 +19,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils import _modul
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.cluster import Cluster
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.connect import connect
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.errors import BadConfiguration
+from ansible_collections.progressive.delivery.plugins.module_utils._cluster.rehearsal import rehearse
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.resources import ROLLOUT
 from ansible_collections.progressive.delivery.plugins.module_utils._lab import pki
 from kubernetes.config import kube_config
@@ -380,3 +381,28 @@ def test_the_connection_is_a_cluster() -> None:
     cluster = connect({"host": "https://a.example:6443/", "api_key": "x"})
     assert isinstance(cluster, Cluster)
     assert cluster.host == "https://a.example:6443"
+
+
+# -- rehearsed before the workers are made
+
+
+@pytest.mark.parametrize("verify", [True, False])
+def test_what_was_rehearsed_gets_into_no_connection(server: FakeServer, verify: bool) -> None:
+    files = dict(kube_config._temp_files)
+    rehearse()
+    first, second = (
+        connect({"host": "https://127.0.0.1:1", "api_key": "x", "validate_certs": verify})._transport for _ in range(2)
+    )
+    contexts = [each.pool.connection_pool_kw["ssl_context"] for each in (first, second)]
+    assert contexts[0] is not contexts[1]
+    assert {(each.verify_mode, each.check_hostname, each.options, each.minimum_version) for each in contexts} == {
+        (ssl.CERT_REQUIRED if verify else ssl.CERT_NONE, verify, contexts[1].options, contexts[1].minimum_version)
+    }
+    assert "nobody" not in str(contexts[0].get_ca_certs())
+    assert kube_config._temp_files == files
+    assert sent(server, host=server.host, api_key="secret")["authorization"] == "Bearer secret"
+
+
+def test_a_rehearsal_fails_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("K8S_AUTH_CONTEXT", "nowhere")
+    rehearse()
