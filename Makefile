@@ -11,7 +11,7 @@ export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/$(VENV)/collections
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
 .DEFAULT_GOAL := help
-.PHONY: help venv quickstart lab lab-down test unit bench lint docs format lock clean
+.PHONY: help venv quickstart lab lab-down test unit molecule bench lint docs format lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -33,6 +33,9 @@ test: venv ## everything that CI runs
 
 unit: venv ## the unit tests alone (seconds)
 	$(BIN)/pytest tests/unit
+
+molecule: venv ## the Molecule scenarios, in a lab of their own
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/molecule test --all
 
 bench: venv ## measure side by side, into build/bench.json (quiet machine, please)
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.bench

@@ -12,9 +12,10 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+import checkout
+
+ROOT = checkout.ROOT
 SITE = ROOT / "docs" / "docsite" / "site"
 BUILD = ROOT / "build" / "docs"
 SOURCES = BUILD / "rst"
@@ -26,9 +27,10 @@ def main() -> int:
     SOURCES.mkdir(parents=True, mode=0o755)
     shutil.copy(SITE / "index.rst", SOURCES)
     # Where they are in the checkout, so that their links to each other hold.
-    top = (ROOT / name for name in ("README.md", "CHANGELOG.md", "LICENSE"))
-    for page in (*top, *ROOT.glob("docs/*.md"), *ROOT.glob("roles/*/README.md")):
-        copy = SOURCES / page.relative_to(ROOT)
+    released = checkout.released(BUILD / "released")
+    top = (released / name for name in ("README.md", "CHANGELOG.md", "LICENSE"))
+    for page in (*top, *released.glob("docs/*.md"), *released.glob("roles/*/README.md")):
+        copy = SOURCES / page.relative_to(released)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(page, copy)
     reference = (

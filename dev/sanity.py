@@ -5,25 +5,22 @@
 
     .venv/bin/python dev/sanity.py [--test NAME]
 
-ansible-test wants the collection in a folder ansible_collections/NAMESPACE/NAME, and makes virtual environments in the
-home folder: both are below build/sanity here. The Python and the ansible-core are those that run this file.
+It works on a copy of the checkout and makes virtual environments in the home folder: both are below build/sanity here.
+The Python and the ansible-core are those that run this file.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+import checkout
+
 PYTHON = "{}.{}".format(*sys.version_info)
-BUILD = ROOT / "build" / "sanity" / PYTHON
-COLLECTIONS = BUILD / "ansible_collections"
-CHECKOUT = COLLECTIONS / "progressive" / "delivery"
+BUILD = checkout.ROOT / "build" / "sanity" / PYTHON
 HOME = BUILD / "home"
 
 # ansible-test would download a script of the pip project that does this.
@@ -35,26 +32,10 @@ ensurepip.bootstrap(default_pip=True)
 
 
 def main() -> int:
-    copy_checkout()
+    copied = checkout.copy(BUILD)
     prepare_pip()
     command = ("ansible-test", "sanity", "--local", "--python", PYTHON, "--color", "no", *sys.argv[1:])
-    return subprocess.run(command, cwd=CHECKOUT, env=variables(), stdin=subprocess.DEVNULL, check=False).returncode
-
-
-def copy_checkout() -> None:
-    """All that git knows or would add, and the collection that this one depends on."""
-    shutil.rmtree(COLLECTIONS, ignore_errors=True)
-    listed = subprocess.run(
-        ("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"),
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
-    # Else it would ask the repository around build/, which ignores all that is in there.
-    subprocess.run(("git", "init", "--quiet", CHECKOUT), check=True)
-    for name in filter(None, listed.split("\0")):
-        if os.path.lexists(ROOT / name):
-            (CHECKOUT / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, CHECKOUT / name, follow_symlinks=False)
-    (COLLECTIONS / "kubernetes").symlink_to(Path(sys.prefix) / "collections" / "ansible_collections" / "kubernetes")
+    return subprocess.run(command, cwd=copied, env=variables(), stdin=subprocess.DEVNULL, check=False).returncode
 
 
 def prepare_pip() -> None:
@@ -77,8 +58,7 @@ def variables() -> dict[str, str]:
         "PYENV_ROOT": str(Path.home() / ".pyenv"),
         "XDG_CACHE_HOME": str(Path.home() / ".cache"),
     }
-    own = {name: value for name, value in os.environ.items() if name != "ANSIBLE_CONFIG"}
-    return {**kept, **own, "HOME": str(HOME), "ANSIBLE_COLLECTIONS_PATH": str(BUILD)}
+    return {**kept, **checkout.variables(BUILD), "HOME": str(HOME)}
 
 
 if __name__ == "__main__":

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -41,6 +43,18 @@ options:
     description: Whole image that takes the place of the manifest's one.
     type: str
     default: ""
+  registry:
+    description: Registry that takes the place of the one in the manifest's image; the image's path stays.
+    type: str
+    default: ""
+  replicas:
+    description: Number of controllers, of which one is at work. More than one are spread over nodes.
+    type: int
+    default: 1
+  resources:
+    description: Requests and limits that take the place of the manifest's ones.
+    type: dict
+    default: {}
   leave_out:
     description: Kinds that are left out of the objects.
     type: list
@@ -90,17 +104,32 @@ def rollouts_manifest(
     label: str,
     namespace: str = MANIFEST_NAMESPACE,
     image: str = "",
+    registry: str = "",
+    replicas: int = 1,
+    resources: Mapping[str, Any] | None = None,
     leave_out: Sequence[str] = (),
     crds: Sequence[str] = (),
 ) -> dict[str, Any]:
     """See DOCUMENTATION."""
-    return _adapt(str(text), version, label, namespace, image, tuple(leave_out), tuple(map(str, crds)))
+    wish = _Controller(version, image, registry, int(replicas), json.dumps(resources or {}, sort_keys=True))
+    return _adapt(str(text), label, namespace, wish, tuple(leave_out), tuple(map(str, crds)))
+
+
+@dataclass(frozen=True)
+class _Controller:
+    """What the controller's Deployment shall be; `resources` as JSON."""
+
+    version: str
+    image: str
+    registry: str
+    replicas: int
+    resources: str
 
 
 # A role's variables are evaluated wherever they are used; the same 3 MB need not be read each time.
 @lru_cache(maxsize=4)
 def _adapt(
-    text: str, version: str, label: str, namespace: str, image: str, leave_out: tuple[str, ...], crds: tuple[str, ...]
+    text: str, label: str, namespace: str, wish: _Controller, leave_out: tuple[str, ...], crds: tuple[str, ...]
 ) -> dict[str, Any]:
     documents = list(_documents(text))
     sources = [part for each in crds for part in _documents(each)] if crds else documents
@@ -110,7 +139,7 @@ def _adapt(
     kept = [item for item in objects if item and item["kind"] not in leave_out]
     for item in kept:
         _move(item, namespace)
-        _pin(item, version, image)
+        _shape(item, wish)
     return {
         "crds": "\n---\n".join(_labelled(document, label, digest) for document in schemas),
         "crds_count": len(schemas),
@@ -141,14 +170,35 @@ def _move(item: Object, namespace: str) -> None:
             place["namespace"] = namespace
 
 
-def _pin(item: Object, version: str, image: str) -> None:
-    """The containers' image at the version; the part after the last colon is a tag only behind the last slash."""
-    pod = ((item.get("spec") or {}).get("template") or {}).get("spec") or {}
+def _shape(item: Object, wish: _Controller) -> None:
+    """The containers' image at the version, and the controllers as many and as big as wished."""
+    spec = item.get("spec") or {}
+    pod = (spec.get("template") or {}).get("spec") or {}
     for container in pod.get("containers") or ():
-        name = container["image"].partition("@")[0]
-        head, _sep, last = name.rpartition("/")
-        untagged = "/".join(part for part in (head, last.partition(":")[0]) if part)
-        container["image"] = image or f"{untagged}:{version}"
+        container["image"] = wish.image or _pinned(container["image"], wish)
+        # The tag of a release does not move.
+        container["imagePullPolicy"] = "IfNotPresent"
+        container["resources"] = json.loads(wish.resources) or container.get("resources") or {}
+    if item["kind"] == "Deployment" and wish.replicas > 1:
+        spec["replicas"] = wish.replicas
+        pod["topologySpreadConstraints"] = [
+            {
+                "maxSkew": 1,
+                "topologyKey": "kubernetes.io/hostname",
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": spec["selector"],
+            }
+        ]
+
+
+def _pinned(image: str, wish: _Controller) -> str:
+    """The part after the last colon is a tag only behind the last slash; a first part with a dot or port is a host."""
+    head, _sep, last = image.partition("@")[0].rpartition("/")
+    host, _slash, path = head.partition("/")
+    if wish.registry and ("." in host or ":" in host or host == "localhost"):
+        head = path
+    parts = (wish.registry, head, last.partition(":")[0])
+    return "/".join(part for part in parts if part) + f":{wish.version}"
 
 
 def _reference(item: Object) -> Object:

@@ -35,7 +35,7 @@ options:
     description: The groups of programs to have. Default are those of an embedded lab.
     type: list
     elements: str
-    choices: [argo_rollouts, kubernetes, kwok, prometheus, k6, istio, kind]
+    choices: [argo_rollouts, kubernetes, kwok, prometheus, k6, istio, kind, helm]
     default: [argo_rollouts, kubernetes, kwok, prometheus, k6, istio]
   manifests_only:
     description:

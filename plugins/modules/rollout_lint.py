@@ -15,7 +15,8 @@ description:
   - It finds all that C(kubectl argo rollouts lint) refuses, and what a release would stumble on later, such as
     arguments without a value, conditions that cannot be read, metrics that never end, gates that pass when there is
     nothing to measure, and autoscalers that point at the wrong object. All rules are in C(docs/lint.md).
-  - Without O(online) it needs no cluster and no client library, and only PyYAML, on the host where it runs.
+  - Without O(online) and O(rollout) it needs no cluster and no client library, and only PyYAML, on the host where it
+    runs.
   - A Service, Ingress, VirtualService, DestinationRule, template or Deployment that is referred to and not there is
     only reported where others of its kind and namespace are there. An object without a namespace may be in any.
   - Checks manifests as they are applied, so render those of Helm, Kustomize or Jinja first and give what comes out.
@@ -37,6 +38,11 @@ options:
     description: Objects of Kubernetes to check together with those of O(files).
     type: list
     elements: dict
+  rollout:
+    description:
+      - Name of a Rollout of O(namespace) in the cluster to check as it is there, together with the rest. What it refers
+        to is not read.
+    type: str
   fail_on:
     description: The least severity that fails the task.
     type: str
@@ -51,12 +57,15 @@ options:
     description:
       - Whether to ask the apiserver as well, by a dry run of the creation of each object of Argo Rollouts with strict
         validation of its fields. What it refuses is reported by the rule V(schema).
-      - It needs the right to create these objects. Nothing is created. The connection's options are for this only.
+      - It needs the right to create these objects. Nothing is created. The connection's options are for this and for
+        O(rollout).
       - An apiserver that is busy or away is asked again, for half a minute in all and a second more for each object.
     type: bool
     default: false
   namespace:
-    description: With O(online), the namespace of objects that say none. One that is not there yet is no finding.
+    description:
+      - The namespace of O(rollout). With O(online), also that of objects that say none; one that is not there yet is no
+        finding.
 requirements:
   - PyYAML
 seealso:
@@ -101,7 +110,7 @@ findings:
       description: V(error) or V(warning).
       type: str
     file:
-      description: The file, or the place in O(objects) such as C(objects[2]).
+      description: The file, or the place in O(objects) such as C(objects[2]), or C(the cluster).
       type: str
     line:
       description: The line in the file; null for O(objects).
@@ -161,12 +170,13 @@ ARGUMENT_SPEC: Spec = {
     **AUTH,
     "files": {"type": "list", "elements": "path"},
     "objects": {"type": "list", "elements": "dict"},
+    "rollout": {"type": "str"},
     "fail_on": {"type": "str", "choices": ["error", "warning", "never"], "default": "error"},
     "ignore": {"type": "list", "elements": "str", "default": []},
     "online": {"type": "bool", "default": False},
     "namespace": {"type": "str", "default": "default"},
 }
-LIMITS: Spec = {"required_one_of": [("files", "objects")]}
+LIMITS: Spec = {"required_one_of": [("files", "objects", "rollout")]}
 
 
 def main() -> None:

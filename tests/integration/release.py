@@ -6,6 +6,10 @@
 from __future__ import annotations
 
 import json
+import os
+import select
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +19,8 @@ import yaml
 from tests.integration.kit import Stage
 from tests.integration.support import PlaybookRun, play, run_playbook
 
+# Gives a command a terminal, and hands on what is said there.
+TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
 PLAYBOOK = [
     play(
         module_defaults={
@@ -55,8 +61,16 @@ class Release:
 
     def run(self, *options: str, in_lab: bool = False, **variables: Any) -> PlaybookRun:
         """`in_lab`: after the role prometheus, as in a playbook that knows of the lab."""
-        playbook = self.folder / "release.yml"
-        playbook.write_text(yaml.safe_dump(PLAYBOOK))
+        return run_playbook(self.playbook, self.variables(in_lab=in_lab, **variables), *options)
+
+    @property
+    def playbook(self) -> Path:
+        path = self.folder / "release.yml"
+        path.write_text(yaml.safe_dump(PLAYBOOK))
+        return path
+
+    def variables(self, in_lab: bool = False, **variables: Any) -> dict[str, Any]:
+        """The extra variables of a run."""
         given = {
             "name": "shop",
             "namespace": self.stage.namespace,
@@ -68,7 +82,26 @@ class Release:
         role = {f"release_{key}": value for key, value in given.items()}
         around = {"kubeconfig": str(self.stage.lab.kubeconfig), "written": str(self._written)}
         lab = {"progressive_lab": self.stage.lab.name} if in_lab else {}
-        return run_playbook(playbook, {**around, **lab, **role}, *options)
+        return {**around, **lab, **role}
+
+    def at_a_terminal(self, answer: str, **variables: Any) -> str:
+        """What a run that must succeed prints to somebody at a terminal, who answers its question."""
+        command = ["ansible-playbook", str(self.playbook), "--extra-vars", json.dumps(self.variables(**variables))]
+        pipe = subprocess.PIPE
+        with subprocess.Popen([sys.executable, "-c", TERMINAL, *command], stdin=pipe, stdout=pipe) as run:
+            assert run.stdin is not None
+            assert run.stdout is not None
+            said, more = b"", b"so far nothing"
+            while more:
+                # What is typed before the question is complete is thrown away, so it is typed until something happens.
+                if b"Type yes" in said and not select.select([run.stdout], [], [], 1)[0]:
+                    run.stdin.write(f"{answer}\r".encode())
+                    run.stdin.flush()
+                    continue
+                more = os.read(run.stdout.fileno(), 4096)
+                said += more
+        assert run.returncode == 0, said.decode()
+        return _line(said.decode())
 
     def fails(self, **variables: Any) -> str:
         """What it says when it fails, as one line; it must fail once."""

@@ -17,12 +17,11 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("[!_]*.py"))
-# Every folder or file at the top of the tarball that is meant to be there.
+# Every folder or file at the top of the tarball that is meant to be there; the changelog once there is a release.
 SHIPPED = {
-    "MANIFEST.json", "FILES.json", "CHANGELOG.md", "LICENSE", "README.md", "execution-environment.yml",
-    "requirements.txt",
-    "requirements-lab.txt",
-    "changelogs", "docs", "extensions", "meta", "playbooks", "plugins", "roles",
+    "MANIFEST.json", "FILES.json", "CHANGELOG.md", "LICENSE", "LICENSES", "README.md", "REUSE.toml",
+    "execution-environment.yml", "requirements.txt", "requirements-lab.txt",
+    "changelogs", "docs", "meta", "playbooks", "plugins", "roles",
 }  # fmt: skip
 
 

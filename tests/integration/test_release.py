@@ -128,7 +128,8 @@ def test_a_bad_value_aborts_whatever_the_policy_is(stage: Stage, release: Releas
 def test_what_is_dead_makes_the_rest_worthless(stage: Stage, release: Release) -> None:
     stage.deploy(canary(steps=ONE_GATE))
     checks = [{"query": "vector(0.2)", "max": 0.1}]
-    said = release.fails(images=SECOND, signals=["vector(1)", "vector(0)"], checks=checks)
+    # With the look before the release it would not have begun.
+    said = release.fails(images=SECOND, signals=["vector(1)", "vector(0)"], checks=checks, preflight=[])
     assert "evidence is missing: vector(0) gives 0, below min 1." in said
     assert "vector(0.2)" not in said
     assert "where the requests really go is not known" in said

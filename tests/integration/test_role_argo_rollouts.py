@@ -180,15 +180,16 @@ def test_a_controller_in_another_namespace_is_not_given_a_rival(role: Role, mani
 
 
 def test_the_controller_moves_into_the_cluster_and_is_upgraded(role: Role, manifest: str) -> None:
-    upgrade = role.installs(controller="deployment", version=NEWER, manifest=manifest)
+    wish = {"controller": "deployment", "manifest": manifest, "replicas": 2, "image_registry": "registry.example.com/m"}
+    upgrade = role.installs(version=NEWER, **wish)
 
     assert f"{VERSION} is replaced by {NEWER}" in upgrade.output
     image = "jsonpath={.spec.template.spec.containers[0].image}"
-    assert role.lab.kubectl("get", "deploy", "argo-rollouts", f"--namespace={NAMESPACE}", f"--output={image}").endswith(
-        f"/argo-rollouts:{NEWER}"
-    )
+    deployed = ("get", "deploy", "argo-rollouts", f"--namespace={NAMESPACE}")
+    assert role.lab.kubectl(*deployed, f"--output={image}") == f"registry.example.com/m/argoproj/argo-rollouts:{NEWER}"
+    assert role.lab.kubectl(*deployed, "--output=jsonpath={.spec.replicas}") == "2"
     assert not role.process_runs(), "two controllers would fight over every Rollout"
-    assert role.installs(controller="deployment", version=NEWER, manifest=manifest).changed == 0
+    assert role.installs(version=NEWER, **wish).changed == 0
 
 
 def test_a_downgrade_is_refused_unless_it_is_meant(role: Role) -> None:

@@ -16,8 +16,11 @@ import pytest
 import yaml
 from ansible_collections.progressive.delivery.plugins.module_utils._lab.lab import Lab as LabRecord
 
+from tests.integration import charts
 from tests.integration.support import BUILD_TIMEOUT, Lab, PlaybookRun, lab_down, own_lab, play, role_call, run_playbook
 
+CHARTS_TIMEOUT = 900  # seconds
+CHARTS = {"base": "base", "cni": "istio-cni", "istiod": "istio-control/istio-discovery"}
 PROCESSES = ("envoy", "mesh-translator")
 CLUSTER = [play(roles=[{"role": "progressive.delivery.embedded_cluster"}])]
 ROLE = [play(tasks=[role_call("istio")])]
@@ -29,9 +32,11 @@ class Role:
     def __init__(self, playbook: Path, lab: Lab) -> None:
         self.playbook, self.lab = playbook, lab
 
-    def run(self, *options: str, entry: str = "main", **variables: Any) -> PlaybookRun:
+    def run(self, *options: str, entry: str = "main", helm: str = "", **variables: Any) -> PlaybookRun:
         given = {"progressive_lab": self.lab.name, **{f"istio_{key}": value for key, value in variables.items()}}
-        return run_playbook(self.playbook, {"entry": entry, **given}, *options)
+        extra = {"entry": entry, "progressive_helm": helm, **given}
+        # Three charts, one after the other, on a busy machine.
+        return run_playbook(self.playbook, extra, *options, timeout=CHARTS_TIMEOUT)
 
     def refuses(self, *words: str, **variables: Any) -> None:
         """It fails in one sentence that has these words, and changes nothing."""
@@ -62,6 +67,29 @@ def role(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Role]:
 def test_an_existing_cluster_without_istio_is_refused(role: Role) -> None:
     existing = {"provider": "existing", "kubeconfig": str(role.lab.kubeconfig)}
     role.refuses("has no virtualservices.networking.istio.io", "install Istio first", **existing)
+
+
+def test_istio_is_installed_by_its_charts_and_removed(role: Role) -> None:
+    cache = role.lab.folder.parents[1]
+    program = charts.helm(cache)
+    folder = charts.module(charts.ISTIO, cache) / "manifests" / "charts"
+    wish = {
+        "provider": "existing", "method": "helm", "kubeconfig": str(role.lab.kubeconfig), "cni": True,
+        "charts": {name: f"{folder}/{path}" for name, path in CHARTS.items()},
+        # Its pods ask istiod for their image, and no istiod runs in the lab's pods.
+        "gateway": False, "image_registry": "registry.example.com/mirror", "inject_namespaces": ["shop"],
+    }  # fmt: skip
+
+    assert role.run(helm=program, **wish).succeeded().changed == 4
+    images = role.lab.kubectl("get", "pods", "-n", "istio-system", "-o", "jsonpath={..image}").split()
+    assert {image.rpartition("/")[0] for image in images} == {"registry.example.com/mirror/istio"}
+    assert role.exists("namespace", "--selector=istio-injection=enabled")
+    assert role.run(helm=program, **wish).succeeded().changed == 0
+
+    role.run(helm=program, entry="uninstall", uninstall_crds=True, **wish).succeeded()
+    kinds = "crd,validatingwebhookconfiguration,mutatingwebhookconfiguration,clusterrole,deployment,daemonset"
+    assert "istio" not in role.lab.kubectl("get", kinds, "--all-namespaces", "--output=name")
+    role.lab.kubectl("delete", "namespace", "istio-system", "shop")
 
 
 def test_check_mode_writes_nothing(role: Role) -> None:
@@ -113,4 +141,4 @@ def test_uninstall_keeps_the_crds(role: Role) -> None:
 def test_uninstall_removes_the_crds_when_asked(role: Role) -> None:
     role.run(entry="uninstall", uninstall_crds=True).succeeded()
     assert not role.exists("crd", "virtualservices.networking.istio.io")
-    role.refuses("embedded labs only", entry="uninstall", provider="existing")
+    role.refuses("the role only looks", entry="uninstall", provider="existing", kubeconfig=str(role.lab.kubeconfig))

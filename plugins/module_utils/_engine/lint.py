@@ -21,6 +21,7 @@ from .._cluster.resources import (
     CLUSTER_ANALYSIS_TEMPLATE,
     EXPERIMENT,
     ROLLOUT,
+    Object,
     Resource,
 )
 from .._lint.documents import MISSING, Document, Parsed, expand, parse
@@ -48,11 +49,13 @@ _FAILS_ON = {"error": (ERROR,), "warning": (ERROR, WARNING), "never": ()}
 
 
 def lint_bundle(params: Params, cluster: Callable[[], ClusterPort], clock: Clock) -> Result:
-    """The module's result. Raises InvalidRequest, a ClusterError with ``online``, and ImportError without PyYAML."""
+    """The module's result. Raises InvalidRequest, ImportError without PyYAML, and a ClusterError when it asks."""
     if MISSING is not None:
         raise MISSING
     ignored = _ignored(params["ignore"])
     parsed = _read(params)
+    if params["rollout"]:
+        parsed.documents += expand("the cluster", _fetch(cluster(), clock, params["namespace"], params["rollout"]))
     documents = parsed.documents
     if not documents and not parsed.flaws:
         option = "files" if params["files"] else "objects"
@@ -73,8 +76,8 @@ def _ignored(names: Sequence[str]) -> frozenset[str]:
 
 
 def _read(params: Params) -> Parsed:
-    if not params["files"] and not params["objects"]:
-        raise InvalidRequest("files", params["files"], "give files or objects")
+    if not params["files"] and not params["objects"] and not params["rollout"]:
+        raise InvalidRequest("files", params["files"], "give files, objects or a rollout")
     found = Parsed()
     for file in dict.fromkeys(file for pattern in params["files"] or () for file in _files(pattern)):
         try:
@@ -89,6 +92,11 @@ def _read(params: Params) -> Parsed:
             raise InvalidRequest(f"objects[{index}]", value, "give an object with apiVersion and kind")
         found.documents += documents
     return found
+
+
+def _fetch(cluster: ClusterPort, clock: Clock, namespace: str, name: str) -> Object:
+    """The Rollout as it is there."""
+    return Patience(clock, SECONDS).call(lambda limit: cluster.get(ROLLOUT, namespace, name, limit))
 
 
 def _files(pattern: str) -> list[Path]:

@@ -38,10 +38,11 @@ class Right:
         return f"{self.resource}.{self.group}" if self.group else self.resource
 
 
-_WRITE = ("get", "create", "patch", "delete")
+_WRITE = ("get", "list", "create", "patch", "delete")
 RIGHTS = (
     Right("apiextensions.k8s.io", "customresourcedefinitions", _WRITE),
-    Right("rbac.authorization.k8s.io", "clusterroles", _WRITE),
+    # The controller gets rights that whoever installs it need not have.
+    Right("rbac.authorization.k8s.io", "clusterroles", (*_WRITE, "escalate", "bind")),
     Right("rbac.authorization.k8s.io", "clusterrolebindings", _WRITE),
     Right("", "namespaces", _WRITE),
     Right("", "serviceaccounts", _WRITE),
@@ -49,7 +50,7 @@ RIGHTS = (
     Right("", "secrets", _WRITE),
     Right("", "services", _WRITE),
     Right("apps", "deployments", _WRITE),
-    Right("argoproj.io", "rollouts", (*_WRITE, "list", "watch")),
+    Right("argoproj.io", "rollouts", (*_WRITE, "watch")),
     Right("argoproj.io", "analysisruns", ("list", "watch", "patch")),
 )
 """What the roles of the playbook `lab` need of a cluster: they install what every namespace can use."""

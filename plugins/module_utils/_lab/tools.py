@@ -151,10 +151,18 @@ GROUPS = {
             packages={"kind": "sigs.k8s.io/kind"},
             gigabytes=1,
         ),
+        # For charts in a cluster with nodes. Version 3, which every kubernetes.core that we allow can call.
+        Group(
+            name="helm",
+            module="helm.sh/helm/v3",
+            packages={"helm": "helm.sh/helm/v3/cmd/helm"},
+            stamps=("helm.sh/helm/v3/internal/version.version={version}",),
+            gigabytes=2,
+        ),
     )
 }
 
-EMBEDDED_LAB = tuple(name for name in GROUPS if name != "kind")
+EMBEDDED_LAB = tuple(name for name in GROUPS if name not in ("kind", "helm"))
 """The groups that a lab without containers is made of."""
 
 

@@ -175,7 +175,7 @@ def _versions(view: View) -> list[dict[str, Any]]:
     """The Rollout's own versions, then whatever else gets traffic."""
     rollout = view.rollout
     weights, stated = _weights(view), _stated(rollout)
-    own = [pod_hash for pod_hash, _ in _own(rollout)]
+    own = [pod_hash for pod_hash, _role in _own(rollout)]
     arms = [item["podTemplateHash"] for item in additional(rollout) if item.get("podTemplateHash")]
     hashes = dict.fromkeys([*own, *arms, *(item for item, weight in weights.items() if weight != 0)])
     return [_version(view, item, weights, stated) for item in hashes]

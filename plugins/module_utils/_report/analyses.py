@@ -52,7 +52,7 @@ def _run(looks: list[Given]) -> Tree:
         "terminated": full.flag("terminated"),
         "started": stamp(full.moment("started_at")),
         "finished": stamp(full.moment("completed_at")),
-        "requests": {name: requests.child("requests").number(name) for name, _ in requests.pairs("requests")},
+        "requests": {name: requests.child("requests").number(name) for name, _number in requests.pairs("requests")},
         "metrics": [_metric(metric, _measured(looks, metric.text("name"))) for metric in full.children("metrics")],
     }
 

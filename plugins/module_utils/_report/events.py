@@ -56,7 +56,7 @@ def _by_time(found: list[Tree]) -> list[Tree]:
     keys: list[str] = []
     for item in found:
         keys.append(item["time"] or (keys[-1] if keys else ""))
-    return [item for _, _, item in sorted(zip(keys, range(len(found)), found, strict=True))]
+    return [item for _key, _place, item in sorted(zip(keys, range(len(found)), found, strict=True))]
 
 
 def _event(kind: str, time: str | None, reason: str, message: str) -> Tree:

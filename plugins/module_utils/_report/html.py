@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from html import escape
+from typing import TypeAlias
 
 from .given import as_number
 
@@ -19,7 +20,7 @@ LONGEST = 2000
 _VOID = frozenset({"meta", "br", "line", "rect", "circle", "path"})
 
 Child = object
-Value = str | float | None
+Value: TypeAlias = "str | float | None"
 
 
 class Markup(str):

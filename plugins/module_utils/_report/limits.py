@@ -13,13 +13,13 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from .._lint.expressions import Node, parse
 from .._lint.tokens import BadExpression
 from .given import Tree, as_number
 
-Path = tuple[int | str, ...]
+Path: TypeAlias = "tuple[int | str, ...]"
 Side = Literal["above", "below"]
 
 _AND, _OR = ("and", "&&"), ("or", "||")

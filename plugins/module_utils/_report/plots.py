@@ -169,13 +169,13 @@ def weights_plot(service: Given, scale: TimeScale, actions: Sequence[Given]) -> 
     if not weights:
         return NOTHING
     bottom = TOP + HIGH
-    most = max(100.0, *(item.number(key) or 0.0 for _, item in weights for key in ("set", "actual")))
+    most = max(100.0, *(item.number(key) or 0.0 for _at, item in weights for key in ("set", "actual")))
     values = ValueScale(0.0, most, TOP, bottom)
     parts = _by_revision(weights)
     ends = [*(part[0][0] for part in parts[1:]), 100.0]
     return _plot(
         f"Weight of the new version of {service.text('name')}",
-        "; ".join(_weight_words(item) for _, item in weights[-20:]),
+        "; ".join(_weight_words(item) for _at, item in weights[-20:]),
         bottom + TICKS,
         _pauses(service, scale, bottom),
         _value_axis(values),
@@ -193,7 +193,7 @@ def _weight_words(item: Given) -> str:
 
 def _by_revision(weights: Sequence[Weighed]) -> list[list[Weighed]]:
     """Apart where another revision begins: its weight does not continue that of the one before."""
-    return [list(part) for _, part in groupby(weights, key=lambda point: point[1].text("revision"))]
+    return [list(part) for _revision, part in groupby(weights, key=lambda point: point[1].text("revision"))]
 
 
 def _weight_lines(part: Sequence[Weighed], end: float, values: ValueScale) -> Markup:
@@ -229,7 +229,7 @@ def phases_plot(service: Given, scale: TimeScale, actions: Sequence[Given]) -> M
     phases = [(at, item.text("phase")) for item in service.children("phases") if (at := item.moment("time"))]
     if not phases:
         return NOTHING
-    others = sorted({phase for _, phase in phases} - set(PHASES))
+    others = sorted({phase for _at, phase in phases} - set(PHASES))
     rows = {phase: TOP + ROW * (index + 0.5) for index, phase in enumerate([*PHASES, *others])}
     bottom = TOP + ROW * len(rows)
     return _plot(
@@ -253,9 +253,9 @@ def measurements_plot(metric: Given, index: int) -> Markup:
         if (at := item.moment("time"))
         for numbers in [item.numbers("numbers")]
     ]
-    scale = TimeScale.around(at for at, _, _ in points)
+    scale = TimeScale.around(at for at, _number, _item in points)
     bounds = [value for limit in series.children("limits") if (value := limit.number("value")) is not None]
-    known = [number for _, number, _ in points if number is not None]
+    known = [number for _at, number, _item in points if number is not None]
     if scale is None or not (known or bounds):
         return NOTHING
     scale = _roomy(scale)
@@ -269,7 +269,7 @@ def measurements_plot(metric: Given, index: int) -> Markup:
         bottom + lane + TICKS,
         _value_axis(values),
         [_beyond(limit, values) for limit in series.children("limits")],
-        _joints([(scale.place(at), values.place(number)) for at, number, _ in points if number is not None]),
+        _joints([(scale.place(at), values.place(number)) for at, number, _item in points if number is not None]),
         _words("-6", bottom + LANE - 4, "no value", "end") if lane else None,
         [_point(at, number, item, scale, values, size) for at, number, item in points],
         [_edge(limit, values, number) for number, limit in enumerate(series.children("limits"))],

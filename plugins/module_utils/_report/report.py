@@ -108,7 +108,7 @@ def _way_back(service: Tree) -> Tree | None:
 
 def _service(order: int, given: Given) -> Tree:
     results = [(item.text("action"), item.child("result")) for item in given.children("results")]
-    rollouts = [result.child("rollout") for _, result in results if result.child("rollout")]
+    rollouts = [result.child("rollout") for _name, result in results if result.child("rollout")]
     before = given.child("before")
     last = rollouts[-1] if rollouts else before
     checks = [_check(item) for item in given.children("checks")]
@@ -132,7 +132,7 @@ def _service(order: int, given: Given) -> Tree:
         "phases": phases(happened),
         "weights": weights(happened),
         "pauses": pauses(happened),
-        "analyses": analyses([result for _, result in results] + given.children("evidence")),
+        "analyses": analyses([result for _name, result in results] + given.children("evidence")),
         "experiments": _experiments(rollouts),
         "checks": checks,
         "traffic": _traffic(given.child("traffic")),

@@ -49,7 +49,7 @@ def of_service(told: str, before: Given, results: Sequence[tuple[str, Given]]) -
     if reason != "healthy" or last.flag("failed"):
         return HELD if reason in ("paused", "inconclusive") else FAILED
     stable = rollout.text("stable_hash")
-    moved = any(result.flag("changed") for _, result in results) or before.text("stable_hash") not in ("", stable)
+    moved = any(result.flag("changed") for _name, result in results) or before.text("stable_hash") not in ("", stable)
     return RELEASED if moved else UNCHANGED
 
 

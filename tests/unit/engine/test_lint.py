@@ -37,6 +37,7 @@ BOTH = changed(DOUBTFUL, [("0.spec.minReadySeconds", 900)])
 DEFAULTS: Tree = {
     "files": None,
     "objects": None,
+    "rollout": None,
     "fail_on": "error",
     "ignore": [],
     "online": False,
@@ -200,8 +201,8 @@ def test_a_list_is_its_items() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({}, "files is missing; give files or objects"),
-        ({"files": [], "objects": []}, "files is missing; give files or objects"),
+        ({}, "files is missing; give files, objects or a rollout"),
+        ({"files": [], "objects": []}, "files is missing; give files, objects or a rollout"),
         ({"files": ["absent.yml"]}, "files: 'absent.yml' is not usable; there is no such file or directory"),
         ({"files": ["absent*.yml"]}, "files: 'absent*.yml' is not usable; no file matches it"),
         ({"objects": [{"a": 1}]}, "objects[0]: {'a': 1} is not usable; give an object with apiVersion and kind"),
@@ -392,6 +393,16 @@ def test_nothing_is_waited_for_without_end(error: Transient, most: float) -> Non
 
 
 # -- without the libraries of a cluster
+
+
+def test_a_rollout_of_the_cluster_is_checked_as_it_is_there() -> None:
+    head = {**BROKEN[0]["metadata"], "namespace": "prod", "resourceVersion": "7"}
+    result = lint(FakeCluster({**BROKEN[0], "metadata": head}), rollout=head["name"], namespace="prod")
+    assert (result["failed"], result["documents"], result["findings"][0]["file"]) == (True, 1, "the cluster")
+    assert [found["rule"] for found in result["findings"]] == [
+        found["rule"] for found in lint(objects=[BROKEN[0]])["findings"]
+    ]
+    assert lint(FakeCluster(), rollout="nobody")["reason"] == "not_found"
 
 
 def test_only_online_needs_the_kubernetes_client(monkeypatch: pytest.MonkeyPatch) -> None:

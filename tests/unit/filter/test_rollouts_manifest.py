@@ -59,6 +59,56 @@ def adapt(*documents: str, **options: Any) -> dict[str, Any]:
     return rollouts_manifest("\n---\n".join(documents), **{"version": "v1", "label": "x/y", **options})
 
 
+SHAPED = """apiVersion: apps/v1
+kind: Deployment
+metadata: {name: argo-rollouts}
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: c}}
+  template:
+    spec:
+      containers:
+      - name: argo-rollouts
+        image: quay.io/argoproj/argo-rollouts:latest
+        imagePullPolicy: Always
+        resources: {limits: {cpu: 1}}
+"""
+
+
+def shaped(**options: Any) -> dict[str, Any]:
+    return adapt(SHAPED, **options)["objects"][0]["spec"]
+
+
+def test_the_controller_is_as_upstream_has_it_but_for_the_image() -> None:
+    spec = shaped()
+    container = spec["template"]["spec"].pop("containers")[0]
+    assert container["image"] == "quay.io/argoproj/argo-rollouts:v1"
+    assert (container["imagePullPolicy"], container["resources"]) == ("IfNotPresent", {"limits": {"cpu": 1}})
+    assert spec == {"replicas": 1, "selector": {"matchLabels": {"app": "c"}}, "template": {"spec": {}}}
+
+
+def test_several_controllers_are_spread_over_nodes() -> None:
+    spec = shaped(replicas=2, resources={"requests": {"cpu": "1"}})
+    spread = spec["template"]["spec"]["topologySpreadConstraints"][0]
+    assert (spec["replicas"], spread["labelSelector"]) == (2, spec["selector"])
+    assert spec["template"]["spec"]["containers"][0]["resources"] == {"requests": {"cpu": "1"}}
+
+
+@pytest.mark.parametrize(
+    ("image", "wanted"),
+    [
+        ("quay.io/argoproj/c:latest", "r.example.com:5000/m/argoproj/c:v1"),
+        ("localhost/c", "r.example.com:5000/m/c:v1"),
+        ("host:5000/c@sha256:00", "r.example.com:5000/m/c:v1"),
+        ("argoproj/c:latest", "r.example.com:5000/m/argoproj/c:v1"),
+        ("c", "r.example.com:5000/m/c:v1"),
+    ],
+)
+def test_another_registry_keeps_the_path(image: str, wanted: str) -> None:
+    found = adapt(deployment(image), registry="r.example.com:5000/m")
+    assert found["objects"][0]["spec"]["template"]["spec"]["containers"][0]["image"] == wanted
+
+
 def test_crds_stay_text_and_gain_a_label_with_their_hash() -> None:
     found = adapt(CRD, deployment("c:latest"))
     crd = yaml.safe_load(found["crds"])

@@ -86,15 +86,15 @@ class Programs:
 
 
 def docker(
-    info: Mapping[str, object] = DOCKER_INFO, endpoint: str = "unix:///var/run/docker.sock"
+    info: Mapping[str, object] | None = None, endpoint: str = "unix:///var/run/docker.sock"
 ) -> dict[str, Answer]:
     """The answers of a Docker that works."""
     return {
         "--version": Answer("Docker version 29.1.0, build 0123456\n"),
         "context inspect": Answer(endpoint + "\n"),
-        "info": Answer(json.dumps(info)),
+        "info": Answer(json.dumps(info or DOCKER_INFO)),
     }
 
 
-def podman(info: Mapping[str, object] = PODMAN_INFO) -> dict[str, Answer]:
-    return {"info": Answer(json.dumps(info))}
+def podman(info: Mapping[str, object] | None = None) -> dict[str, Answer]:
+    return {"info": Answer(json.dumps(info or PODMAN_INFO))}

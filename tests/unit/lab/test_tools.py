@@ -48,7 +48,7 @@ def test_each_group_is_described_by_a_go_mod_with_all_its_packages(name: str, ca
 
 
 def test_a_lab_without_containers_does_without_kind() -> None:
-    assert set(tools.GROUPS) - set(tools.Request(SOURCE).groups) == {"kind"}
+    assert set(tools.GROUPS) - set(tools.Request(SOURCE).groups) == {"kind", "helm"}
     assert tools.ARGUMENT_SPEC["groups"]["default"] == list(tools.Request(SOURCE).groups)
 
 
@@ -155,8 +155,8 @@ def test_a_patch_that_does_not_fit_exactly_once_is_refused(text: str) -> None:
 
 
 def test_an_unknown_group(cache: Cache) -> None:
-    with pytest.raises(LabError, match="no group of tools 'helm'; there are argo_rollouts, kubernetes"):
-        tools.plan("helm", SOURCE, cache)
+    with pytest.raises(LabError, match="no group of tools 'docker'; there are argo_rollouts, kubernetes"):
+        tools.plan("docker", SOURCE, cache)
 
 
 def test_a_source_without_go_mod(tmp_path: Path, cache: Cache) -> None:

@@ -65,7 +65,7 @@ _RUBBISH = st.one_of(
 @st.composite
 def spoiled(draw: st.DrawFn, tree: Any) -> Any:
     """The same tree, in which a few things are missing, of another kind, or somebody's joke."""
-    for _ in range(draw(st.integers(1, 6))):
+    for _turn in range(draw(st.integers(1, 6))):
         tree = _spoil(draw, tree)
     return tree
 

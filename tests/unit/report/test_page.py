@@ -29,7 +29,7 @@ HOSTILE = (
 
 def parsed(page: str) -> ElementTree.Element:
     """Strictly: a page of ours is well-formed XML too."""
-    head, _, rest = page.partition("\n")
+    head, _sep, rest = page.partition("\n")
     assert head == "<!DOCTYPE html>"
     return ElementTree.fromstring(rest)
 
