@@ -15,15 +15,29 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from fnmatch import fnmatch
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 INSTALLED = Path(sys.prefix) / "collections" / "ansible_collections"
 
 
+@dataclass(frozen=True)
+class Ignored:
+    """A line of .gitignore, of the kinds that are in there: names, and paths from the root."""
+
+    pattern: str
+
+    def hits(self, path: Path) -> bool:
+        plain = self.pattern.strip("/")
+        return fnmatch(str(path) if self.pattern.startswith("/") else path.name, plain)
+
+
 def copy(root: Path) -> Path:
-    """All that git knows or would add, below `root`, beside the collection that this one depends on."""
+    """All that git would know, below `root`, beside the collection that this one depends on."""
     tree = root / "ansible_collections"
     target = tree / "progressive" / "delivery"
     shutil.rmtree(tree, ignore_errors=True)
@@ -36,12 +50,16 @@ def copy(root: Path) -> Path:
     return target
 
 
-def known() -> list[str]:
-    listed = subprocess.run(
-        ("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"),
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
-    return [name for name in listed.split("\0") if name and os.path.lexists(ROOT / name)]
+def known() -> Iterator[Path]:
+    """All files below the checkout that .gitignore does not name: not each checkout is a clone with a repository."""
+    ignored = [Ignored(line) for line in ("/.git", *(ROOT / ".gitignore").read_text().split())]
+    for folder, folders, files in os.walk(ROOT):
+        here = Path(folder).relative_to(ROOT)
+        folders[:], files = (
+            [name for name in names if not any(each.hits(here / name) for each in ignored)]
+            for names in (folders, files)
+        )
+        yield from (here / name for name in files)
 
 
 def released(root: Path) -> Path:

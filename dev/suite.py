@@ -145,7 +145,8 @@ def static_checks(suite: Suite, here: Environment) -> None:
     suite.check(here, "ansible-lint", "ansible-lint", "-q", "--nocolor")
     suite.check(here, "changelog fragments", "antsibull-changelog", "lint")
     for session in ("license-check", "extra-checks"):
-        suite.check(here, f"antsibull-nox {session}", "nox", "--no-venv", "--session", session)
+        command = ("nox", "--no-venv", "--session", session)
+        suite.check(here, f"antsibull-nox {session}", "python", "dev/checkout.py", *command)
 
 
 def gates(suite: Suite, here: Environment) -> None:
