@@ -391,7 +391,8 @@ def test_what_was_rehearsed_gets_into_no_connection(server: FakeServer, verify: 
     files = dict(kube_config._temp_files)
     rehearse()
     first, second = (
-        connect({"host": "https://127.0.0.1:1", "api_key": "x", "validate_certs": verify})._transport for _ in range(2)
+        connect({"host": "https://127.0.0.1:1", "api_key": "x", "validate_certs": verify})._transport
+        for _turn in range(2)
     )
     contexts = [each.pool.connection_pool_kw["ssl_context"] for each in (first, second)]
     assert contexts[0] is not contexts[1]
