@@ -157,7 +157,7 @@ VALUES: Mapping[str, Wrong] = {
     "traffic, path as a name": bad_name("traffic_info", "name", "../shop"),
     "tree, title as a name": bad_name("rollout_info", "name", "Shop Front"),
     "lint, no file": bad("rollout_lint", {"files": ["/nowhere/deploy"]}, "files: '/nowhere/deploy'", "no such file"),
-    "lint, no objects": bad("rollout_lint", {"objects": []}, "files is missing", "files or objects"),
+    "lint, no objects": bad("rollout_lint", {"objects": []}, "files is missing", "files, objects or a rollout"),
     "lint, no rule": bad(
         "rollout_lint", {"objects": [canary()], "ignore": ["set-wieght"]}, "ignore: 'set-wieght'", "is set-weight"
     ),
