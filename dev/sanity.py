@@ -57,6 +57,8 @@ def variables() -> dict[str, str]:
     kept = {
         "PYENV_ROOT": str(Path.home() / ".pyenv"),
         "XDG_CACHE_HOME": str(Path.home() / ".cache"),
+        # Where pip may have been told which index to ask.
+        "XDG_CONFIG_HOME": str(Path.home() / ".config"),
     }
     return {**kept, **checkout.variables(BUILD), "HOME": str(HOME)}
 
