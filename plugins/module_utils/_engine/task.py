@@ -320,6 +320,8 @@ def _lint(params: Params, around: Surroundings) -> Result:
     # The only task that reads YAML: the others run without PyYAML, and without this much code to load.
     from .lint import lint_bundle
 
+    if params["rollout"]:
+        _check_names(params, "namespace", "rollout")
     return lint_bundle(params, around.cluster, around.clock)
 
 

@@ -405,6 +405,12 @@ def test_a_rollout_of_the_cluster_is_checked_as_it_is_there() -> None:
     assert lint(FakeCluster(), rollout="nobody")["reason"] == "not_found"
 
 
+@pytest.mark.parametrize("names", [{"rollout": "../x"}, {"rollout": "shop", "namespace": "a/b"}])
+def test_a_rollout_of_the_cluster_has_a_name_that_there_can_be(names: Tree) -> None:
+    cluster = FakeCluster()
+    assert (lint(cluster, **names)["reason"], cluster.asked) == ("invalid_request", [])
+
+
 def test_only_online_needs_the_kubernetes_client(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "MISSING", ImportError("No module named 'kubernetes'"))
 
