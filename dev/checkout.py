@@ -16,24 +16,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatch
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 INSTALLED = Path(sys.prefix) / "collections" / "ansible_collections"
-
-
-@dataclass(frozen=True)
-class Ignored:
-    """A line of .gitignore, of the kinds that are in there: names, and paths from the root."""
-
-    pattern: str
-
-    def hits(self, path: Path) -> bool:
-        plain = self.pattern.strip("/")
-        return fnmatch(str(path) if self.pattern.startswith("/") else path.name, plain)
 
 
 def copy(root: Path) -> Path:
@@ -52,14 +40,19 @@ def copy(root: Path) -> Path:
 
 def known() -> Iterator[Path]:
     """All files below the checkout that .gitignore does not name: not each checkout is a clone with a repository."""
-    ignored = [Ignored(line) for line in ("/.git", *(ROOT / ".gitignore").read_text().split())]
+    ignored = ("/.git", *(ROOT / ".gitignore").read_text().split())
     for folder, folders, files in os.walk(ROOT):
         here = Path(folder).relative_to(ROOT)
         folders[:], files = (
-            [name for name in names if not any(each.hits(here / name) for each in ignored)]
+            [name for name in names if not any(is_meant(here / name, line) for line in ignored)]
             for names in (folders, files)
         )
         yield from (here / name for name in files)
+
+
+def is_meant(path: Path, line: str) -> bool:
+    """By a line of .gitignore, of the kinds that are in there: names, and paths from the root."""
+    return fnmatch(str(path) if line.startswith("/") else path.name, line.strip("/"))
 
 
 def released(root: Path) -> Path:

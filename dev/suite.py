@@ -144,9 +144,8 @@ def static_checks(suite: Suite, here: Environment) -> None:
     suite.check(here, "yamllint", "yamllint", "--strict", ".")
     suite.check(here, "ansible-lint", "ansible-lint", "-q", "--nocolor")
     suite.check(here, "changelog fragments", "antsibull-changelog", "lint")
-    for session in ("license-check", "extra-checks"):
-        command = ("nox", "--no-venv", "--session", session)
-        suite.check(here, f"antsibull-nox {session}", "python", "dev/checkout.py", *command)
+    nox = ("nox", "--no-venv", "--session", "license-check", "extra-checks")
+    suite.check(here, "antsibull-nox license-check, extra-checks", "python", "dev/checkout.py", *nox)
 
 
 def gates(suite: Suite, here: Environment) -> None:

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 import yaml
+from ansible_collections.progressive.delivery.plugins.module_utils._model.images import split_host, split_tag
 
 DOCUMENTATION = r"""
 name: rollouts_manifest
@@ -192,13 +193,10 @@ def _shape(item: Object, wish: _Controller) -> None:
 
 
 def _pinned(image: str, wish: _Controller) -> str:
-    """The part after the last colon is a tag only behind the last slash; a first part with a dot or port is a host."""
-    head, _sep, last = image.partition("@")[0].rpartition("/")
-    host, _slash, path = head.partition("/")
-    if wish.registry and ("." in host or ":" in host or host == "localhost"):
-        head = path
-    parts = (wish.registry, head, last.partition(":")[0])
-    return "/".join(part for part in parts if part) + f":{wish.version}"
+    """The image at the version, from the wished registry or its own."""
+    host, rest = split_host(image.partition("@")[0])
+    path, _tag = split_tag(rest)
+    return "/".join(part for part in (wish.registry or host, path) if part) + f":{wish.version}"
 
 
 def _reference(item: Object) -> Object:

@@ -11,7 +11,6 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ._cluster.connect import connect
-from ._engine.ports import ClusterPort
 from ._engine.task import run_task
 from ._prometheus.client import Prometheus, secrets_in
 
@@ -89,7 +88,7 @@ def run(
     result = run_task(
         name,
         params,
-        lambda: _connected(params, warnings),
+        lambda: connect(params, warnings.append),
         check_mode=check_mode,
         listener=listener,
         prometheus=lambda address, timeout: Prometheus.of({**options, "address": address, "timeout": timeout}),
@@ -111,7 +110,3 @@ def _prometheus(params: Mapping[str, Any]) -> Mapping[str, Any]:
     """Where a Prometheus is: in an option of that name, or in the options of a module that is about nothing else."""
     given: Mapping[str, Any] = params.get("prometheus", params)
     return given
-
-
-def _connected(params: Mapping[str, Any], warnings: list[str]) -> ClusterPort:
-    return connect(params, warnings.append)

@@ -123,7 +123,7 @@ def _choose(module: AnsibleModule) -> dict[str, Any]:
         choice, candidates = choosing.choose_removal(wish, paths), []
     else:
         choice, candidates = choosing.choose(wish, Need(params["cpus"], params["memory"], params["disk"]), paths)
-    for warning in choosing.warnings(choice, candidates) if candidates else []:
+    for warning in choosing.warnings(choice, candidates):
         module.warn(warning)
     return {
         "provider": choice.provider,

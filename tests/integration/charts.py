@@ -25,17 +25,17 @@ INGRESS_NGINX = "k8s.io/ingress-nginx"
 PROMETHEUS_OPERATOR = "github.com/prometheus-operator/prometheus-operator"
 
 
-def helm(cache: Path) -> str:
-    """The program. `cache`: the folder of all labs and their programs."""
-    found = shutil.which("helm") or shutil.which(str(cache / "bin" / "helm"))
+def helm() -> str:
+    """The program."""
+    found = shutil.which("helm") or shutil.which(str(Cache.default().bin / "helm"))
     if not found:
         pytest.skip("there is no Helm: have the role helm_release build it, once")
     return found
 
 
-def module(name: str, cache: Path) -> Path:
+def module(name: str) -> Path:
     """The sources of a Go module at the version in charts/go.mod, fetched once and verified by go.sum."""
-    place = Cache(cache / "test-charts")
+    place = Cache(Cache.default().root / "test-charts")
     toolchain = go.find(go.required_version([MODULES / "go.mod"]), place, os.environ, print)
     answer = toolchain.run(Path(name).name, ["mod", "download", "-json", name], MODULES, print)
     return Path(json.loads(answer)["Dir"])

@@ -84,10 +84,13 @@ class Release:
         lab = {"progressive_lab": self.stage.lab.name} if in_lab else {}
         return {**around, **lab, **role}
 
+    def command(self, **variables: Any) -> list[str]:
+        """A run, for who starts it in a way of their own."""
+        return ["ansible-playbook", str(self.playbook), "--extra-vars", json.dumps(self.variables(**variables))]
+
     def at_a_terminal(self, answer: str, **variables: Any) -> str:
         """What a run that must succeed prints to somebody at a terminal, who answers its question."""
-        command = ["ansible-playbook", str(self.playbook), "--extra-vars", json.dumps(self.variables(**variables))]
-        pipe = subprocess.PIPE
+        pipe, command = subprocess.PIPE, self.command(**variables)
         with subprocess.Popen([sys.executable, "-c", TERMINAL, *command], stdin=pipe, stdout=pipe) as run:
             assert run.stdin is not None
             assert run.stdout is not None
@@ -120,6 +123,18 @@ class Release:
     @property
     def _written(self) -> Path:
         return self.folder / "result.json"
+
+
+def images(stage: Stage, name: str = "shop") -> dict[str, str]:
+    """Those of the Rollout's spec, by container."""
+    found: dict[str, str] = stage.ok("rollout_info", name=name)["rollouts"][0]["images"]
+    return found
+
+
+def is_stable(stage: Stage, name: str = "shop") -> bool:
+    """Whether the version of the spec is the stable one."""
+    status = stage.get(name)["status"]
+    return bool(status["stableRS"] == status["currentPodHash"])
 
 
 def _line(text: str) -> str:

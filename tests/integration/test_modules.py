@@ -62,15 +62,7 @@ def test_check_and_diff_show_the_plan_and_write_nothing(stage: Stage, tmp_path: 
 @pytest.mark.smoke
 def test_a_failed_module_has_the_same_keys_and_no_traceback(stage: Stage) -> None:
     stage.deploy(canary())
-    result = run_module(
-        "rollout_set_image",
-        {
-            "kubeconfig": str(stage.lab.kubeconfig),
-            "namespace": stage.namespace,
-            "name": "shop",
-            "images": {"web": "shop:2.0.0"},
-        },
-    )
+    result = run_module("rollout_set_image", {**stage.shop, "images": {"web": "shop:2.0.0"}})
     assert (result["failed"], result["changed"], result["reason"]) == (True, False, "invalid_request")
     assert "web" in result["msg"]
     assert "app" in result["msg"]

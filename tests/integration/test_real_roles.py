@@ -9,7 +9,6 @@ No image is pulled there and no program runs in a pod. Istio is in test_role_ist
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import urllib.request
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.progressive.delivery.plugins.module_utils._lab.processes import free_ports
 
 from tests.integration import charts
 from tests.integration.kit import Stage
@@ -77,7 +77,7 @@ def roles(tmp_path: Path, stage: Stage) -> Roles:
 @pytest.fixture
 def operator(lab: Lab) -> Iterator[None]:
     """The two CRDs of the Prometheus operator that matter."""
-    source = charts.module(charts.PROMETHEUS_OPERATOR, lab.folder.parents[1]) / "example" / "prometheus-operator-crd"
+    source = charts.module(charts.PROMETHEUS_OPERATOR) / "example" / "prometheus-operator-crd"
     for kind in MONITORS:
         lab.kubectl("apply", "--server-side", f"--filename={source}/monitoring.coreos.com_{kind}.yaml")
     yield
@@ -119,8 +119,7 @@ def loaded(roles: Roles, config: dict[str, Any]) -> set[str]:
         each["kubeconfig_file"] = str(roles.stage.lab.kubeconfig)
     file = roles.folder / "config.yml"
     file.write_text(yaml.safe_dump(config))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = f"127.0.0.1:{free_ports(1)[0]}"
     program, data = roles.stage.lab.record["bin"]["prometheus"], f"--storage.tsdb.path={roles.folder / 'data'}"
     command = [program, f"--config.file={file}", f"--web.listen-address={address}", data]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
@@ -141,7 +140,7 @@ def pools(address: str) -> set[str]:
 @pytest.fixture
 def charted(roles: Roles) -> Roles:
     """The same, with Helm."""
-    return replace(roles, helm=charts.helm(roles.stage.lab.folder.parents[1]))
+    return replace(roles, helm=charts.helm())
 
 
 @pytest.fixture
@@ -168,8 +167,8 @@ def test_a_chart_from_a_folder_is_installed_and_upgraded(charted: Roles, archive
     assert "tiny-9.9.9.tgz" in " ".join(missing.output.split())
 
 
-def test_ingress_nginx_is_installed_once_and_removed(charted: Roles, lab: Lab) -> None:
-    chart = charts.module(charts.INGRESS_NGINX, lab.folder.parents[1]) / "charts" / "ingress-nginx"
+def test_ingress_nginx_is_installed_once_and_removed(charted: Roles) -> None:
+    chart = charts.module(charts.INGRESS_NGINX) / "charts" / "ingress-nginx"
     # Nothing answers for a webhook in the lab, and other tests make Ingresses.
     wish = {"provider": "existing", "chart": str(chart), "service_type": "NodePort", "admission": False}
 

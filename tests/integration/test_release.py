@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.integration.kit import ANALYSIS_STEP, Gauge, Object, Stage, blue_green, canary
-from tests.integration.release import Release
+from tests.integration.release import Release, images, is_stable
 from tests.integration.shop import eventually
 
 GATED: list[Object] = [{"setWeight": 20}, {"pause": {}}, {"setWeight": 60}, {"pause": {}}]
@@ -25,16 +25,6 @@ SECOND = {"app": "shop:2.0.0"}
 @pytest.fixture
 def release(stage: Stage, tmp_path: Path) -> Release:
     return Release(stage, tmp_path)
-
-
-def images(stage: Stage) -> dict[str, str]:
-    return stage.ok("rollout_info", name="shop")["rollouts"][0]["images"]
-
-
-def stable(stage: Stage) -> bool:
-    """Whether the version of the spec is the stable one."""
-    status = stage.get()["status"]
-    return bool(status["stableRS"] == status["currentPodHash"])
 
 
 # ---- With evidence
@@ -49,7 +39,7 @@ def test_it_passes_all_gates_and_changes_nothing_the_second_time(stage: Stage, r
 
     done = release.run(images=SECOND, **demand).succeeded()
     assert "promoted past 2 gate(s), each on evidence" in release.said(done)
-    assert (images(stage), stable(stage)) == (SECOND, True)
+    assert (images(stage), is_stable(stage)) == (SECOND, True)
     assert release.result["reason"] == "healthy"
 
     again = release.run(images=SECOND, **demand).succeeded()
@@ -63,9 +53,9 @@ def test_a_blue_green_has_one_gate(stage: Stage, release: Release) -> None:
     stage.deploy(rollout, *services)
     held = release.fails(images=SECOND, requests={"preview": "vector(1)"}, min_requests=100)
     assert "is not promoted past its gate: evidence is missing: preview: vector(1) gives 1, below min 100." in held
-    assert not stable(stage)
+    assert not is_stable(stage)
     release.run(images=SECOND, requests={"preview": "vector(500)"}, min_requests=100).succeeded()
-    assert stable(stage)
+    assert is_stable(stage)
     assert release.run(images=SECOND).succeeded().changed == 0
 
 
@@ -79,7 +69,7 @@ def test_it_leaves_the_gate_to_a_person(stage: Stage, release: Release) -> None:
     assert release.result["rollout"]["step"]["index"] == 3
     done = release.run(images=SECOND).succeeded()
     assert "promoted past 1 gate(s)" in release.said(done)
-    assert stable(stage)
+    assert is_stable(stage)
 
 
 def test_evidence_that_nobody_has_asked_for_is_told(stage: Stage, release: Release) -> None:
@@ -151,7 +141,7 @@ def test_an_analysis_that_was_silent_is_missing_evidence_for_whoever_comes(stage
         assert "is called Successful and rests on nothing" in said
     assert stage.get()["status"]["currentStepIndex"] == 2
     release.run(images=SECOND, accept_silence=["errors"]).succeeded()
-    assert stable(stage)
+    assert is_stable(stage)
 
 
 def test_silence_is_no_success_where_no_gate_could_hold_it(stage: Stage, release: Release) -> None:
@@ -159,7 +149,7 @@ def test_silence_is_no_success_where_no_gate_could_hold_it(stage: Stage, release
     said = release.fails(images=SECOND)
     assert "on no evidence" in said
     assert "rollout_undo" in said
-    assert stable(stage), "the controller has passed it"
+    assert is_stable(stage), "the controller has passed it"
     assert release.run(images=SECOND).succeeded().changed == 0, "a run with nothing to release judges nothing"
 
 
@@ -177,7 +167,7 @@ def test_an_analysis_that_fails_and_a_retry(stage: Stage, release: Release, gaug
     assert "release_retry" in again
     gauge.value = 1.0
     release.run(images=SECOND, retry=True).succeeded()
-    assert stable(stage)
+    assert is_stable(stage)
     assert release.run(images=SECOND, retry=True).succeeded().changed == 0
 
 

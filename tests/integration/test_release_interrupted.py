@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.kit import Object, Stage, canary
-from tests.integration.release import Release
+from tests.integration.release import Release, is_stable
 from tests.integration.support import eventually
 
 LONG = bool(os.environ.get("PROGRESSIVE_TEST_LONG"))
@@ -60,10 +60,8 @@ def steps_of(stage: Stage, revision: int, folder: Path) -> Iterator[list[int]]:
 
 def killed(release: Release, image: str, tasks: int, moment: float) -> None:
     """Run the release, and kill it so many seconds after that task has begun; unless it is over before."""
-    command = ["ansible-playbook", str(release.playbook), "--extra-vars"]
-    variables = json.dumps(release.variables(images={"app": image}))
-    pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
-    with subprocess.Popen([*command, variables], stdin=nothing, stdout=pipe, text=True, start_new_session=True) as run:
+    command, pipe, nothing = release.command(images={"app": image}), subprocess.PIPE, subprocess.DEVNULL
+    with subprocess.Popen(command, stdin=nothing, stdout=pipe, text=True, start_new_session=True) as run:
         assert run.stdout is not None
         begun = 0
         for line in run.stdout:
@@ -90,8 +88,7 @@ def test_a_release_that_is_killed_is_finished_by_the_next_run(stage: Stage, tmp_
         # Before the first step the status still names the last one of the version before.
         assert steps[-len(STEPS) - 1 :] == list(range(len(STEPS) + 1)), said
         assert len(steps) <= len(STEPS) + 2, said
-        status = stage.get()["status"]
-        assert status["stableRS"] == status["currentPodHash"], said
+        assert is_stable(stage), said
         sets = json.loads(stage.kubectl("get", "replicasets", "-o", "json"))["items"]
         found = sorted(int(each["metadata"]["annotations"]["rollout.argoproj.io/revision"]) for each in sets)
         assert found == list(range(1, revision + 1)), said

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from tests.integration.kit import Gauge, Object, Stage, canary
-from tests.integration.release import Release
+from tests.integration.release import Release, images, is_stable
 from tests.integration.support import run_playbook
 
 ONE_GATE: list[Object] = [{"setWeight": 50}, {"pause": {}}]
@@ -34,16 +34,6 @@ def small(steps: list[Object], name: str = "shop") -> Object:
     for labels in (found["spec"]["selector"]["matchLabels"], found["spec"]["template"]["metadata"]["labels"]):
         labels["app"] = name
     return found
-
-
-def images(stage: Stage, name: str = "shop") -> dict[str, str]:
-    found: dict[str, str] = stage.ok("rollout_info", name=name)["rollouts"][0]["images"]
-    return found
-
-
-def is_stable(stage: Stage, name: str = "shop") -> bool:
-    status = stage.get(name)["status"]
-    return bool(status["stableRS"] == status["currentPodHash"])
 
 
 def revision(stage: Stage) -> int:

@@ -70,9 +70,8 @@ def test_an_existing_cluster_without_istio_is_refused(role: Role) -> None:
 
 
 def test_istio_is_installed_by_its_charts_and_removed(role: Role) -> None:
-    cache = role.lab.folder.parents[1]
-    program = charts.helm(cache)
-    folder = charts.module(charts.ISTIO, cache) / "manifests" / "charts"
+    program = charts.helm()
+    folder = charts.module(charts.ISTIO) / "manifests" / "charts"
     wish = {
         "provider": "existing", "method": "helm", "kubeconfig": str(role.lab.kubeconfig), "cni": True,
         "charts": {name: f"{folder}/{path}" for name, path in CHARTS.items()},

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
+from .._model.timestamps import format_milliseconds
 from .errors import QueryError
 
 ResultType = Literal["vector", "matrix", "scalar", "string"]
@@ -137,7 +138,7 @@ def _refuse_histogram(item: Any) -> None:
 
 def show_time(seconds: float) -> str:
     """RFC 3339 in UTC, to the millisecond."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return format_milliseconds(datetime.fromtimestamp(seconds, UTC))
 
 
 def show_value(value: float) -> str:

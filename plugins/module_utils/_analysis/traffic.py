@@ -15,12 +15,12 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from .._model.durations import format_seconds
 from .._model.errors import InvalidRequest
 from .._model.timestamps import parse_time
+from .samples import show_time
 
 EXPECTED = ("1xx", "2xx", "3xx", "4xx")
 """A request fails by 5xx, as in the usual queries on Istio's metrics."""
@@ -163,8 +163,8 @@ def report(
     made = {
         "name": recording.begin["name"],
         "state": recording.state(running),
-        "started": _show(recording.begin["started"]),
-        "ended": _show(recording.end["ended"]) if recording.end else None,
+        "started": show_time(recording.begin["started"] / 1000),
+        "ended": show_time(recording.end["ended"] / 1000) if recording.end else None,
         "duration": recording.begin["seconds"],
         "seconds": seconds,
         "rate": round(len(samples) / seconds, 2) if seconds else 0.0,
@@ -289,7 +289,3 @@ def _moment(option: str, value: object, absent: float) -> float:
     if parsed is None:
         raise InvalidRequest(option, value, "give a time such as 2026-01-31T12:00:00Z, or seconds since 1970")
     return parsed.timestamp() * 1000
-
-
-def _show(milliseconds: float) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"

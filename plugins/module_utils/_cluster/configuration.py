@@ -22,7 +22,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .errors import BadConfiguration
-from .libraries import MarkedYAMLError, YAMLError, create_urllib3_context
+from .libraries import MISSING, MarkedYAMLError, YAMLError, create_urllib3_context
 
 _MISSING_KEY = re.compile(r"Expected key (\S+) in ")
 _MISSING_ENTRY = re.compile(r"Expected object with name (.+) in .*/(context|cluster|user)s list")
@@ -86,7 +86,9 @@ def check_host(host: str) -> None:
 
 
 def keep_spare_context() -> None:
-    """Make a TLS context in advance, with all that OpenSSL sets up at its first handshake."""
+    """Make a TLS context with all that OpenSSL sets up at its first handshake: once, for all forks of this process."""
+    if MISSING is not None:
+        return
     context = create_urllib3_context()
     nobody = context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="nobody")
     with suppress(ssl.SSLWantReadError):

@@ -10,6 +10,7 @@ from typing import Any
 
 from .._model.result import rollout_result
 from .._model.rollout import CANARY, Rollout
+from .._model.timestamps import format_milliseconds
 from .ports import Clock
 
 Entry = dict[str, Any]
@@ -67,7 +68,7 @@ class Timeline:
         self._tell(stamped)
 
     def _stamped(self, entry: Entry) -> Entry:
-        return {"time": self._clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z"), **entry}
+        return {"time": format_milliseconds(self._clock.now()), **entry}
 
     def _tell(self, entry: Entry) -> None:
         self._heard_at = self._clock.monotonic()

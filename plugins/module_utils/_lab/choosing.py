@@ -13,7 +13,7 @@ from . import engines
 from .engines import Host, Need
 from .errors import LabError
 from .paths import LabPaths
-from .provider import KIND, Candidate, Choice, Wish, decide, decide_removal, needs_engine
+from .provider import Candidate, Choice, Wish, decide, decide_removal, needs_engine
 from .record import read_record
 
 
@@ -38,10 +38,8 @@ def choose_removal(wish: Wish, paths: LabPaths) -> Choice:
 
 def warnings(choice: Choice, candidates: list[Candidate]) -> list[str]:
     """What the user should know of the engine that was chosen."""
-    if choice.provider != KIND:
-        return []
-    engine = next(candidate.engine for candidate in candidates if candidate.engine.name == choice.engine)
-    return engines.warnings(engine, Host.here(engine.root))
+    chosen = [candidate.engine for candidate in candidates if candidate.engine.name == choice.engine]
+    return [warning for engine in chosen for warning in engines.warnings(engine, Host.here(engine.root))]
 
 
 def _candidates(

@@ -10,7 +10,6 @@ import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from .._cluster.resources import Resource
@@ -18,7 +17,7 @@ from .errors import LabError
 from .files import locked
 from .paths import Cache, LabPaths
 from .provider import EXISTING
-from .record import read_record, refuse_other_provider, write_record
+from .record import new_record, read_record, refuse_other_provider, write_record
 
 # The oldest that the roles are for; their APIs are all there.
 MINIMUM = (1, 27)
@@ -120,18 +119,14 @@ def _refuse_other_cluster(paths: LabPaths, known: dict[str, Any] | None, cluster
 
 
 def _record(paths: LabPaths, host: str, version: str, connection: Connection) -> dict[str, Any]:
-    return {
-        "name": paths.name,
-        "provider": EXISTING,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "kubeconfig": connection.kubeconfig,
-        "context": connection.context,
-        "ports": {},
-        "addresses": {"apiserver": host},
-        "versions": {"kubernetes": version},
-        "bin": {},
-        "processes": {},
-    }
+    return new_record(
+        paths,
+        EXISTING,
+        kubeconfig=connection.kubeconfig,
+        context=connection.context,
+        addresses={"apiserver": host},
+        versions={"kubernetes": version},
+    )
 
 
 def check_version(version: str) -> None:

@@ -14,9 +14,8 @@ import shutil
 import ssl
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,12 +23,13 @@ from urllib.parse import urlsplit
 from . import kind_config
 from .engines import NAMES, look
 from .errors import LabError
-from .files import last_lines, locked, write_if_changed
+from .files import last_lines, locked, private_folder, write_if_changed
 from .kind_config import Mirror, Shape
 from .paths import Cache, LabPaths
-from .processes import free_ports, port_is_free
+from .ports import new_ports
+from .processes import port_is_free
 from .provider import KIND
-from .record import ports_of_all, read_record, refuse_other_provider, write_record
+from .record import new_record, read_record, refuse_other_provider, write_record
 
 # Seconds for a question to kind or to the engine; making a cluster has the wish's own.
 _PATIENCE = 60.0
@@ -71,15 +71,6 @@ def cluster_name(lab: str) -> str:
     return f"progressive-{lab}"
 
 
-def program_version(program: str, environ: Mapping[str, str] | None = None) -> str:
-    """`v0.33.0`; LabError if it is not kind."""
-    answer = _Tools(program, "", os.environ if environ is None else environ).kind("version")
-    match = re.match(r"kind (v\S+)", answer)
-    if match is None:
-        raise LabError(f"{program} is not kind: it says {answer.strip()!r}")
-    return match[1]
-
-
 def converge(
     name: str, wish: Wish, cache: Cache, check_mode: bool = False, environ: Mapping[str, str] | None = None
 ) -> Outcome:
@@ -104,7 +95,7 @@ def _plan(paths: LabPaths, wish: Wish, tools: _Tools) -> Outcome:
 @dataclass(frozen=True)
 class _Step:
     words: str
-    run: Any
+    run: Callable[[], object]
 
 
 def _steps(paths: LabPaths, wish: Wish, tools: _Tools) -> list[_Step]:
@@ -169,7 +160,7 @@ def _repairs(
 
 
 def _make_anew(paths: LabPaths, wish: Wish, tools: _Tools, record: Mapping[str, Any], files: Mapping[str, str]) -> None:
-    tools.kind("delete", "cluster", "--name", cluster_name(paths.name), "--kubeconfig", str(paths.kubeconfig))
+    tools.delete(paths)
     _make(paths, wish, tools, record.get("ports") or {}, files)
 
 
@@ -191,31 +182,26 @@ def _new_record(paths: LabPaths, wish: Wish, ports: Mapping[str, int], versions:
     shape = wish.shape.record()
     for name, entry in shape["ports"].items():
         entry[2] = ports[name]
-    return {
-        "name": paths.name,
-        "provider": KIND,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "kubeconfig": str(paths.kubeconfig),
-        "context": f"kind-{cluster_name(paths.name)}",
-        "ports": dict(ports),
-        "addresses": {},
-        "versions": dict(versions),
-        "bin": {"kind": wish.program},
-        "processes": {},
-        "shape": shape,
-        "complete": False,
-    }
+    return new_record(
+        paths,
+        KIND,
+        context=f"kind-{cluster_name(paths.name)}",
+        ports=dict(ports),
+        versions=dict(versions),
+        bin={"kind": wish.program},
+        shape=shape,
+        complete=False,
+    )
 
 
 def _versions(wish: Wish, tools: _Tools) -> dict[str, str]:
-    return {"kubernetes": wish.shape.version, "kind": program_version(tools.program, tools.environ)}
+    return {"kubernetes": wish.shape.version, "kind": tools.version()}
 
 
 def _host_ports(paths: LabPaths, shape: Shape, kept: Mapping[str, int]) -> dict[str, int]:
     """The port of this machine for each of the shape's: the one asked for, the one kept, or a free one."""
     chosen = {port.name: port.host or kept.get(port.name, 0) for port in shape.ports}
-    open_ones = [name for name, port in chosen.items() if not port]
-    chosen |= dict(zip(open_ones, free_ports(len(open_ones), ports_of_all(paths)), strict=True)) if open_ones else {}
+    chosen |= new_ports(paths, [name for name, port in chosen.items() if not port])
     for name, port in chosen.items():
         if not port_is_free(port):
             raise LabError(
@@ -263,7 +249,7 @@ def destroy(
         there = paths.folder.exists() or bool(tools and tools.nodes(cluster_name(name)))
         if there and not check_mode:
             if tools is not None:
-                tools.kind("delete", "cluster", "--name", cluster_name(name), "--kubeconfig", str(paths.kubeconfig))
+                tools.delete(paths)
             shutil.rmtree(paths.folder, ignore_errors=True)
         paths.lock.unlink()
     return there
@@ -301,6 +287,14 @@ class _Tools:
     def engine(self, *arguments: str) -> str:
         return self._run([self.engine_name, *arguments], _PATIENCE)
 
+    def version(self) -> str:
+        """Of kind, `v0.33.0`; LabError if the program is not kind."""
+        answer = self.kind("version")
+        match = re.match(r"kind (v\S+)", answer)
+        if match is None:
+            raise LabError(f"{self.program} is not kind: it says {answer.strip()!r}")
+        return match[1]
+
     def nodes(self, cluster: str) -> list[Node]:
         label = f"label=io.x-k8s.kind.cluster={cluster}"
         lines = self.engine("ps", "--all", "--filter", label, "--format", "{{.Names}} {{.State}}").splitlines()
@@ -313,10 +307,13 @@ class _Tools:
         self.kind("export", "kubeconfig", "--name", cluster_name(paths.name), "--kubeconfig", str(paths.kubeconfig))
         paths.kubeconfig.chmod(0o600)
 
+    def delete(self, paths: LabPaths) -> None:
+        self.kind("delete", "cluster", "--name", cluster_name(paths.name), "--kubeconfig", str(paths.kubeconfig))
+
     def create(self, paths: LabPaths, config: Path, timeout: int) -> None:
         """Nodes that do not become ready are left as they are, for a look; the next run makes them anew."""
         log = paths.log("kind")
-        log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(log.parent)
         command = [self.program, "create", "cluster", "--name", cluster_name(paths.name), "--config", str(config)]
         command += ["--kubeconfig", str(paths.kubeconfig), "--wait", f"{timeout}s"]
         with log.open("wb") as stream:
@@ -328,43 +325,33 @@ class _Tools:
 
     def _spawn(self, command: Sequence[str], stream: Any, timeout: float) -> int:
         try:
-            done = subprocess.run(
-                command,
-                env=self._environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=stream,
-                stderr=stream,
-                timeout=timeout,
-                check=False,
-            )
+            return self._done(command, timeout, stdout=stream, stderr=stream).returncode
         except subprocess.TimeoutExpired:
             return -1
         except OSError as error:
             raise LabError(f"{command[0]} cannot be run: {error}") from error
-        return done.returncode
 
     def _run(self, command: Sequence[str], timeout: float) -> str:
         try:
-            done = subprocess.run(
-                command,
-                env=self._environment(),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=timeout,
-                check=False,
-            )
+            done = self._done(command, timeout, capture_output=True)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise LabError(f"{' '.join(command)}: {error}") from error
         if done.returncode != 0:
             raise LabError(f"{' '.join(command)} failed: {(done.stderr.strip() or done.stdout.strip())[-1000:]}")
         return done.stdout
 
-    def _environment(self) -> dict[str, str]:
-        """kind takes the engine from a variable that it calls experimental; without it, the first client it finds."""
-        chosen = {"KIND_EXPERIMENTAL_PROVIDER": self.engine_name} if self.engine_name else {}
-        return {**self.environ, **chosen}
+    def _done(self, command: Sequence[str], timeout: float, **output: Any) -> subprocess.CompletedProcess[str]:
+        # kind takes the engine from a variable that it calls experimental; without it, the first client it finds.
+        return subprocess.run(
+            command,
+            env={**self.environ, "KIND_EXPERIMENTAL_PROVIDER": self.engine_name},
+            stdin=subprocess.DEVNULL,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            check=False,
+            **output,
+        )
 
 
 _CAUSES = (

@@ -12,7 +12,6 @@ import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import Any
 
@@ -22,9 +21,10 @@ from .errors import LabError
 from .files import locked
 from .paths import Cache, LabPaths
 from .pki import Pair, ensure_pki
+from .ports import new_ports
 from .processes import Process
 from .provider import EMBEDDED
-from .record import ports_of_all, read_record, recorded, refuse_other_provider, write_record
+from .record import new_record, read_record, recorded, refuse_other_provider, write_record
 
 # Seconds that a running process which does not answer gets before it is replaced.
 _PATIENCE = 5.0
@@ -171,10 +171,7 @@ class Lab:
     def reserve_ports(self, names: Sequence[str]) -> dict[str, int]:
         """A port of its own for each name, the same at every call."""
         with self._editing():
-            missing = [name for name in names if name not in self.ports]
-            if missing:
-                taken = ports_of_all(self.paths)
-                self.ports.update(zip(missing, processes.free_ports(len(missing), taken), strict=True))
+            self.ports.update(new_ports(self.paths, [name for name in names if name not in self.ports]))
             return {name: self.ports[name] for name in names}
 
     @contextmanager
@@ -356,27 +353,16 @@ def _known_processes(paths: LabPaths) -> dict[str, Process]:
 
 
 def _new_record(paths: LabPaths) -> dict[str, Any]:
-    found = processes.free_ports(len(control_plane.PORTS), ports_of_all(paths))
-    ports = dict(zip(control_plane.PORTS, found, strict=True))
-    return {
-        "name": paths.name,
-        "provider": EMBEDDED,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "kubeconfig": str(paths.kubeconfig),
-        "ports": ports,
-        "addresses": control_plane.addresses(ports),
-        "network": _free_network(paths),
-        "versions": {},
-        "bin": {},
-        "processes": {},
-    }
+    ports = new_ports(paths, control_plane.PORTS)
+    addresses = control_plane.addresses(ports)
+    return new_record(paths, EMBEDDED, ports=ports, addresses=addresses, network=_free_network(paths))
 
 
 def _complete(lab: Lab) -> None:
     """Give a lab of an older version what its record lacks."""
     missing = [name for name in control_plane.PORTS if name not in lab.ports]
     if missing:
-        lab.ports.update(zip(missing, processes.free_ports(len(missing), ports_of_all(lab.paths)), strict=True))
+        lab.ports.update(new_ports(lab.paths, missing))
         lab.record["addresses"] = control_plane.addresses(lab.ports)
     lab.record.setdefault("network", _free_network(lab.paths))
 

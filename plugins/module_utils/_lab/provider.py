@@ -7,13 +7,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from .engines import Engine
 from .errors import LabError
 
 KIND, EXISTING, EMBEDDED = "kind", "existing", "embedded"
-PROVIDERS = (EMBEDDED, EXISTING, KIND)
 AUTO = "auto"
 
 
@@ -50,13 +49,17 @@ class Choice:
     provider: str
     reason: str
     engine: str = ""
-    warnings: Sequence[str] = field(default=())
 
 
 def needs_engine(wish: Wish, recorded: str) -> bool:
     """Whether the choice depends on a container engine: asking one that hangs takes a while."""
-    provider = wish.provider if wish.provider != AUTO else recorded
+    provider = _decided(wish, recorded)
     return provider == KIND or (not provider and not wish.connection)
+
+
+def _decided(wish: Wish, recorded: str) -> str:
+    """The provider that is wished for, else that of the lab; empty while there is neither."""
+    return wish.provider if wish.provider != AUTO else recorded
 
 
 def decide(wish: Wish, recorded: str, candidates: Sequence[Candidate]) -> Choice:
@@ -65,9 +68,9 @@ def decide(wish: Wish, recorded: str, candidates: Sequence[Candidate]) -> Choice
     _check_connection(wish, recorded)
     if wish.provider != AUTO:
         _check_recorded(wish, recorded)
-        return _told(wish, candidates)
+        return _taken(wish.provider, f"progressive_provider is {wish.provider}", candidates)
     if recorded:
-        return _found(wish, recorded, candidates)
+        return _taken(recorded, f"there is a lab {wish.lab!r} and it is {recorded}", candidates)
     if wish.connection:
         return Choice(EXISTING, "progressive_kubeconfig or progressive_context names a cluster")
     usable = _usable(candidates)
@@ -89,7 +92,7 @@ def decide_removal(wish: Wish, recorded: str) -> Choice:
 
 def _check_connection(wish: Wish, recorded: str) -> None:
     """Both would be taken for the cluster to work on; better none is than the wrong one."""
-    provider = wish.provider if wish.provider != AUTO else recorded
+    provider = _decided(wish, recorded)
     if wish.connection and provider not in ("", EXISTING):
         said = f"progressive_provider is {provider}" if wish.provider != AUTO else f"lab {wish.lab!r} is {provider}"
         raise LabError(
@@ -106,18 +109,9 @@ def _check_recorded(wish: Wish, recorded: str) -> None:
         )
 
 
-def _told(wish: Wish, candidates: Sequence[Candidate]) -> Choice:
-    reason = f"progressive_provider is {wish.provider}"
-    if wish.provider != KIND:
-        return Choice(wish.provider, reason)
-    return Choice(KIND, reason, _required(candidates).name)
-
-
-def _found(wish: Wish, recorded: str, candidates: Sequence[Candidate]) -> Choice:
-    reason = f"there is a lab {wish.lab!r} and it is {recorded}"
-    if recorded != KIND:
-        return Choice(recorded, reason)
-    return Choice(KIND, reason, _required(candidates).name)
+def _taken(provider: str, reason: str, candidates: Sequence[Candidate]) -> Choice:
+    """The provider that is decided already; what kind needs has to be there."""
+    return Choice(provider, reason, _required(candidates).name if provider == KIND else "")
 
 
 def _required(candidates: Sequence[Candidate]) -> Engine:

@@ -8,11 +8,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from .errors import LabError
 from .files import write_atomically
 from .paths import LabPaths
+
+
+def new_record(paths: LabPaths, provider: str, **entries: Any) -> dict[str, Any]:
+    """What every lab's record has, for the roles that follow; `entries` are the provider's own."""
+    return {
+        "name": paths.name,
+        "provider": provider,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "kubeconfig": str(paths.kubeconfig),
+        "ports": {},
+        "addresses": {},
+        "versions": {},
+        "bin": {},
+        "processes": {},
+        **entries,
+    }
 
 
 def read_record(paths: LabPaths) -> dict[str, Any] | None:
@@ -38,11 +55,6 @@ def refuse_other_provider(paths: LabPaths, record: Mapping[str, Any] | None, pro
             f"lab {paths.name!r} is of the provider {found}, not {provider}: choose another name, or take it down with "
             f"the playbook lab_destroy (progressive_lab={paths.name})"
         )
-
-
-def ports_of_all(paths: LabPaths) -> set[int]:
-    """Ports that any lab here has reserved, running or not."""
-    return {port for ports in recorded(paths, "ports") for port in ports.values()}
 
 
 def recorded(paths: LabPaths, key: str) -> Iterator[Any]:

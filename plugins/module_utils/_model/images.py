@@ -33,8 +33,8 @@ class Image:
         if not isinstance(text, str):  # YAML makes a number of an unquoted 1.20, and null of an empty value
             raise InvalidRequest(option, text, "give an image reference as a text, such as team/app:1.20")
         rest, _sep, digest = text.partition("@")
-        host, path = _split_host(rest)
-        path, tag = _split_tag(path)
+        host, path = split_host(rest)
+        path, tag = split_tag(path)
         image = cls(host=host, path=path, tag=tag, digest=digest)
         remedy = _why_unusable(image, text)
         if remedy:
@@ -47,14 +47,14 @@ class Image:
         return text + (f"@{self.digest}" if self.digest else "")
 
 
-def _split_host(text: str) -> tuple[str, str]:
+def split_host(text: str) -> tuple[str, str]:
     """The registry host, if the first part looks like one (a dot, a port or localhost), and the rest."""
     first, slash, rest = text.partition("/")
     is_host = bool(slash) and ("." in first or ":" in first or first == "localhost" or first != first.lower())
     return (first, rest) if is_host else ("", text)
 
 
-def _split_tag(path: str) -> tuple[str, str]:
+def split_tag(path: str) -> tuple[str, str]:
     """The tag is what follows the last colon after the last slash."""
     head, colon, tag = path.rpartition(":")
     return (head, tag) if colon and "/" not in tag else (path, "")

@@ -59,8 +59,8 @@ def _run(looks: list[Given]) -> Tree:
 
 def _measured(looks: list[Given], name: str) -> list[Given]:
     """The measurements of a metric, each once, oldest first; a later look at one replaces the earlier."""
-    found: Mapping[tuple[str, ...], Given] = {
-        (item.text("started_at"), *(() if item.has("started_at") else (str(index),))): item
+    found: Mapping[str | int, Given] = {
+        item.text("started_at") or index: item
         for look in looks
         for metric in look.children("metrics")
         if metric.text("name") == name

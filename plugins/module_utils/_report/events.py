@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from operator import itemgetter
 
+from .._model.rollout import ABORTED_REASON
 from .given import Given, Tree, stamp
 
 STATE, ACTION, NOTE, CHECK = "state", "action", "note", "check"
@@ -31,14 +33,15 @@ def actions(results: Iterable[Given]) -> list[Tree]:
     return shown
 
 
-def events(results: list[Given], checks: list[Tree]) -> list[Tree]:
-    """All of it by time. What has no time stays behind what came before it.
+def events(results: list[Given], done: list[Tree], checks: list[Tree]) -> list[Tree]:
+    """All of it by time; ``done`` are the ``actions`` of the results.
 
-    A wait begins with the state that the last one has ended with; it is told once.
+    What has no time stays behind what came before it. A wait begins with the state that the last one has ended with; it
+    is told once.
     """
     found: list[Tree] = []
     known: Tree = {}
-    for item, action in zip(results, actions(results), strict=True):
+    for item, action in zip(results, done, strict=True):
         for entry in item.child("result").children("timeline"):
             event = _state(entry) if entry.has("phase") else _note(entry)
             state = {key: value for key, value in event.items() if key != "time"}
@@ -56,7 +59,7 @@ def _by_time(found: list[Tree]) -> list[Tree]:
     keys: list[str] = []
     for item in found:
         keys.append(item["time"] or (keys[-1] if keys else ""))
-    return [item for _key, _place, item in sorted(zip(keys, range(len(found)), found, strict=True))]
+    return [item for _key, item in sorted(zip(keys, found, strict=True), key=itemgetter(0))]
 
 
 def _event(kind: str, time: str | None, reason: str, message: str) -> Tree:
@@ -88,8 +91,8 @@ def _state(entry: Given) -> Tree:
     return {
         **_event(STATE, stamp(entry.moment("time")), "", message),
         "phase": phase,
-        # The message of an aborted Rollout begins so (controller, ``conditions.RolloutAbortedReason``).
-        "aborted": phase == "Degraded" and message.startswith("RolloutAborted"),
+        # The message of a phase begins with the reason of the condition that it comes from.
+        "aborted": phase == "Degraded" and message.startswith(ABORTED_REASON),
         "revision": entry.whole("revision"),
         "step": _step(step) if step.whole("total") else None,
         "weight": {key: weight.number(key) for key in ("set", "actual")} if weight else None,

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from .._model.timestamps import parse_time
+from .._model.timestamps import format_milliseconds, parse_time
 
 Tree = dict[str, Any]
 
@@ -72,15 +72,11 @@ class Given:
 
     def pairs(self, key: str) -> list[tuple[str, str]]:
         """The entries of a dictionary of texts, in its order."""
-        found = self._raw.get(key)
-        entries = found.items() if isinstance(found, Mapping) else ()
-        return [(as_text(name), as_text(value)) for name, value in entries]
+        return [(as_text(name), as_text(value)) for name, value in self.child(key)._raw.items()]
 
     def named(self, key: str) -> list[tuple[str, Given]]:
         """The entries of a dictionary of dictionaries, in its order."""
-        found = self._raw.get(key)
-        entries = found.items() if isinstance(found, Mapping) else ()
-        return [(as_text(name), Given(value)) for name, value in entries]
+        return [(as_text(name), Given(value)) for name, value in self.child(key)._raw.items()]
 
     def moment(self, key: str) -> datetime | None:
         """An RFC 3339 time, or seconds since 1970; in UTC."""
@@ -121,4 +117,4 @@ def as_number(raw: object) -> float | None:
 
 def stamp(moment: datetime | None) -> str | None:
     """A time as the report tells it: RFC 3339 in UTC, to the millisecond."""
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment else None
+    return format_milliseconds(moment) if moment else None

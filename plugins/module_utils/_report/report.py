@@ -21,7 +21,6 @@ from .given import Given, Tree, stamp
 SCHEMA = 1
 # Reasons of prometheus_query that say that a value is there, and is a bad one.
 _BAD_VALUE = ("below_min", "above_max")
-_STEPS_BACK = ("rollout_abort", "rollout_undo")
 
 
 def build(gathered: object) -> Tree:
@@ -85,7 +84,7 @@ def _rollback(services: list[Tree]) -> list[Tree]:
 def _way_back(service: Tree) -> Tree | None:
     """Who sent it back and when; ``done`` is false where that has failed."""
     word = service["verdict"]
-    ours = [item for item in service["actions"] if item["action"] in _STEPS_BACK][-1:]
+    ours = [item for item in service["actions"] if item["action"] in verdict.STEPS_BACK][-1:]
     seen = [item for item in service["events"] if item["aborted"]]
     if word not in (verdict.ABORTED, verdict.UNDONE) and not (word == verdict.FAILED and ours):
         return None
@@ -107,12 +106,14 @@ def _way_back(service: Tree) -> Tree | None:
 
 
 def _service(order: int, given: Given) -> Tree:
-    results = [(item.text("action"), item.child("result")) for item in given.children("results")]
+    entries = given.children("results")
+    results = [(item.text("action"), item.child("result")) for item in entries]
     rollouts = [result.child("rollout") for _name, result in results if result.child("rollout")]
     before = given.child("before")
     last = rollouts[-1] if rollouts else before
     checks = [_check(item) for item in given.children("checks")]
-    happened = events(given.children("results"), checks)
+    done = actions(entries)
+    happened = events(entries, done, checks)
     ending = results[-1][1] if results else Given({})
     return {
         "order": order,
@@ -127,7 +128,7 @@ def _service(order: int, given: Given) -> Tree:
         "from": _stable(before),
         "to": _wanted(rollouts, given),
         "now": _now(given.child("after") or last),
-        "actions": actions(given.children("results")),
+        "actions": done,
         "events": happened,
         "phases": phases(happened),
         "weights": weights(happened),

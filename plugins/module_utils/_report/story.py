@@ -20,7 +20,7 @@ def noted(story: Sequence[Mapping[str, Any]], number: int, facts: Mapping[str, A
     service = told[number]
     for key, value in facts.items():
         if key in _GROWS:
-            more = list(as_list(value)) if isinstance(value, Sequence) else [value]
+            more = as_list(value) if isinstance(value, Sequence) else [value]
             service[key] = [*as_list(service.get(key)), *more]
         else:
             service[key] = value

@@ -26,7 +26,7 @@ OF_RELEASE = (*OF_SERVICE, ROLLED_BACK, PARTIAL)
 
 _ON_OLD = frozenset({ABORTED, UNDONE, UNCHANGED, NOT_STARTED})
 # What an action that goes back must end with, so that it has.
-_STEPS_BACK = {"rollout_abort": ("restored", ABORTED), "rollout_undo": ("healthy", UNDONE)}
+STEPS_BACK = {"rollout_abort": ("restored", ABORTED), "rollout_undo": ("healthy", UNDONE)}
 
 
 def of_service(told: str, before: Given, results: Sequence[tuple[str, Given]]) -> str:
@@ -41,8 +41,8 @@ def of_service(told: str, before: Given, results: Sequence[tuple[str, Given]]) -
     action, last = results[-1]
     rollout = last.child("rollout")
     reason = last.text("reason")
-    if action in _STEPS_BACK:
-        good, word = _STEPS_BACK[action]
+    if action in STEPS_BACK:
+        good, word = STEPS_BACK[action]
         return word if reason == good else FAILED
     if rollout.flag("aborted"):
         return ABORTED

@@ -16,10 +16,11 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.progressive.delivery.plugins.module_utils import _module as frame
+from ansible_collections.progressive.delivery.plugins.module_utils._cluster import configuration
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.cluster import Cluster
+from ansible_collections.progressive.delivery.plugins.module_utils._cluster.configuration import keep_spare_context
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.connect import connect
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.errors import BadConfiguration
-from ansible_collections.progressive.delivery.plugins.module_utils._cluster.rehearsal import rehearse
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.resources import ROLLOUT
 from ansible_collections.progressive.delivery.plugins.module_utils._lab import pki
 from kubernetes.config import kube_config
@@ -383,13 +384,15 @@ def test_the_connection_is_a_cluster() -> None:
     assert cluster.host == "https://a.example:6443"
 
 
-# -- rehearsed before the workers are made
+# -- a TLS context made before the workers are
 
 
 @pytest.mark.parametrize("verify", [True, False])
-def test_what_was_rehearsed_gets_into_no_connection(server: FakeServer, verify: bool) -> None:
-    files = dict(kube_config._temp_files)
-    rehearse()
+def test_a_spare_context_is_as_any_other_and_used_once(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch, verify: bool
+) -> None:
+    monkeypatch.setattr(configuration, "_SPARE", [])
+    keep_spare_context()
     first, second = (
         connect({"host": "https://127.0.0.1:1", "api_key": "x", "validate_certs": verify})._transport
         for _turn in range(2)
@@ -399,11 +402,14 @@ def test_what_was_rehearsed_gets_into_no_connection(server: FakeServer, verify: 
     assert {(each.verify_mode, each.check_hostname, each.options, each.minimum_version) for each in contexts} == {
         (ssl.CERT_REQUIRED if verify else ssl.CERT_NONE, verify, contexts[1].options, contexts[1].minimum_version)
     }
-    assert "nobody" not in str(contexts[0].get_ca_certs())
-    assert kube_config._temp_files == files
+    assert contexts[0].cert_store_stats() == contexts[1].cert_store_stats()
+    keep_spare_context()
     assert sent(server, host=server.host, api_key="secret")["authorization"] == "Bearer secret"
 
 
-def test_a_rehearsal_fails_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("K8S_AUTH_CONTEXT", "nowhere")
-    rehearse()
+def test_without_the_library_there_is_no_spare_context(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(configuration, "_SPARE", [])
+    monkeypatch.setattr(configuration, "MISSING", ImportError("urllib3"))
+    monkeypatch.setattr(configuration, "create_urllib3_context", object)
+    keep_spare_context()
+    assert configuration._SPARE == []

@@ -8,7 +8,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from ansible_collections.progressive.delivery.plugins.module_utils._model.timestamps import format_time, parse_time
+from ansible_collections.progressive.delivery.plugins.module_utils._model.timestamps import (
+    format_milliseconds,
+    format_time,
+    parse_time,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,6 +43,12 @@ def test_a_time_is_written_in_utc_to_the_second() -> None:
     zone = timezone(timedelta(hours=-5))
     assert format_time(datetime(2026, 1, 1, 7, 0, 0, 999_999, tzinfo=zone)) == "2026-01-01T12:00:00Z"
     assert format_time(None) is None
+
+
+def test_a_time_is_written_in_utc_to_the_millisecond() -> None:
+    zone = timezone(timedelta(hours=-5))
+    assert format_milliseconds(datetime(2026, 1, 1, 7, 0, 0, 999_999, tzinfo=zone)) == "2026-01-01T12:00:00.999Z"
+    assert format_milliseconds(datetime(2026, 1, 1, 12, tzinfo=UTC)) == "2026-01-01T12:00:00.000Z"
 
 
 @given(st.datetimes(datetime(1970, 1, 1), datetime(9000, 1, 1), timezones=st.just(UTC)))

@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 
 # Success condition, limits as (path, text, bad side), whether that is all that the condition says.
 READ = [
-    # success condition, limits as (path, text, bad side), whether that is all
     ("result[0] >= 0.95", [("result[0]", "at least 0.95", "below")], True),
     ("result <= 300", [("result", "at most 300", "above")], True),
     ("0.95 <= result[0]", [("result[0]", "at least 0.95", "below")], True),
@@ -48,7 +47,6 @@ READ = [
         [("result[0]", "less than 5", "above"), ("result[0]", "more than 1", "below")],
         True,
     ),
-    # One of two is enough, so neither is a limit.
     # One of two is enough, or none is said, so there is no limit.
     ("isNaN(result[1]) || result[0] < 5", [], False),
     ("len(result) > 1 || result[0] < 5", [], False),
