@@ -34,6 +34,9 @@ from .libraries import (
 
 # What the client raises over a kubeconfig; it trusts the shape of what it reads.
 _STUMBLES = (ConfigException, YAMLError, OSError, ValueError, TypeError, LookupError, AttributeError, HTTPError)
+# Files without a name, which Linux has.
+_DESCRIPTORS = Path("/proc/self/fd")
+IN_MEMORY = hasattr(os, "memfd_create") and _DESCRIPTORS.is_dir()
 # The client keeps a default configuration and a list of temporary files for the whole process.
 _SHARED = threading.Lock()
 
@@ -85,17 +88,38 @@ def connect(params: Mapping[str, Any], warn: Callable[[str], None] | None = None
 
 @contextmanager
 def _nothing_left() -> Iterator[None]:
-    """Remove the files that the client makes of certificates and keys in a kubeconfig, once they are loaded.
+    """Keep certificates and keys in a kubeconfig off the disk, and forget them once they are loaded.
 
-    It would only do so at a regular end of the process, and Ansible's workers have none.
+    The client would make files of them, and only remove these at a regular end of the process, which Ansible's
+    workers do not have. OpenSSL reads a client's key from nothing but a file, hence one in memory.
     """
-    files = kube_config._temp_files
+    files, create = kube_config._temp_files, kube_config._create_temp_file_with_content
     known = set(files)
+    if IN_MEMORY:
+        kube_config._create_temp_file_with_content = _file_in_memory
     try:
         yield
     finally:
+        kube_config._create_temp_file_with_content = create
         for content in files.keys() - known:
-            Path(files.pop(content)).unlink(missing_ok=True)
+            _remove(Path(files.pop(content)))
+
+
+def _file_in_memory(content: bytes | str, *_place: object, **_manner: object) -> str:
+    """Stands in for the client's function that makes a temporary file: the path of one without a name."""
+    descriptor = os.memfd_create("kubeconfig")
+    path = str(_DESCRIPTORS / str(descriptor))
+    kube_config._temp_files[str(content)] = path
+    with open(descriptor, "wb", closefd=False) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def _remove(file: Path) -> None:
+    if file.parent == _DESCRIPTORS:
+        os.close(int(file.name))
+    else:
+        file.unlink(missing_ok=True)
 
 
 def _configuration(spec: Mapping[str, Any]) -> Any:

@@ -19,7 +19,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils import _modul
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster import configuration
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.cluster import Cluster
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.configuration import keep_spare_context
-from ansible_collections.progressive.delivery.plugins.module_utils._cluster.connect import connect
+from ansible_collections.progressive.delivery.plugins.module_utils._cluster.connect import IN_MEMORY, connect
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.errors import BadConfiguration
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.resources import ROLLOUT
 from ansible_collections.progressive.delivery.plugins.module_utils._lab import pki
@@ -156,8 +156,10 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(params=[pytest.param(True, id="linux"), pytest.param(False, id="elsewhere")])
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Path:
+    """The folder for temporary files, where the machine has files in memory and where it has none."""
+    monkeypatch.setattr(f"{connect.__module__}.IN_MEMORY", request.param and IN_MEMORY)
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
@@ -194,6 +196,14 @@ def test_no_key_stays_on_the_disk_when_the_rest_is_wrong(certificates: Path, tem
     wrong["clusters"][0]["cluster"]["certificate-authority-data"] = base64.b64encode(b"nonsense").decode()
     assert refusal(kubeconfig=wrong).startswith("kubeconfig: cannot use its certificate-authority (it holds no ")
     assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.skipif(not IN_MEMORY, reason="this system has no files in memory")
+def test_a_key_never_gets_to_the_disk(certificates: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(tempfile, "mkstemp")
+    before = set(Path("/proc/self/fd").iterdir())
+    connect({"kubeconfig": inline(certificates)})
+    assert set(Path("/proc/self/fd").iterdir()) == before
 
 
 def test_files_of_others_are_left_alone(certificates: Path, temporary: Path) -> None:
