@@ -18,7 +18,7 @@ from .._model.observed import overdue, stale_counts
 from .._model.waiting import ANALYSING, DEADLINE, PERSON, PODS, waiting_for
 from .._verbs.plan import Snapshot
 from .measurements import Onlooker
-from .outcome import Stop
+from .outcome import Stop, unreachable
 from .ports import Clock, ClusterPort, FeedPort
 from .reader import Reader
 from .retry import Patience
@@ -150,7 +150,7 @@ class Follower:
         elapsed = format_seconds(round(self._clock.monotonic() - self._started, 1))
         text = f"{snapshot.rollout.label}: no success within {elapsed}, {waiting}"
         if self._lost is not None:
-            return Stop("unreachable", f"{text}. {self._lost}; check the network and the apiserver")
+            return unreachable(text, self._lost)
         absent = self._controller_absent(snapshot)
         if absent:
             text = f"{text}. The controller does not react: {absent}"

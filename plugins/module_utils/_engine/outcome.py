@@ -32,6 +32,11 @@ class Stop(Exception):
         self.reason = reason
 
 
+def unreachable(text: object, error: Exception) -> Stop:
+    """At the deadline: what the task was at, and what kept it from hearing of it."""
+    return Stop("unreachable", f"{text}. {error}; check the network and the apiserver")
+
+
 @dataclass(frozen=True)
 class Outcome:
     """Everything that a result is made of."""

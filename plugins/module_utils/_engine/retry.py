@@ -18,6 +18,8 @@ T = TypeVar("T")
 # A server that was never reached is more likely a wrong address than a restart.
 FIRST_CONTACT_SECONDS = 10.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
+# Seconds for the last look at the deadline, which is over when it is taken.
+LAST_LOOK = 1.0
 
 
 class Patience:

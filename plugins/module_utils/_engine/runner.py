@@ -31,17 +31,15 @@ from .._verbs.plan import (
 from .findings import Findings, behind_failure, of_last_try
 from .follower import Follower
 from .gitops import WARN, check_reverted, heed
-from .outcome import IN_DOUBT, Outcome, Stop, about
+from .outcome import IN_DOUBT, Outcome, Stop, about, unreachable
 from .ports import Clock, ClusterPort
 from .reader import Reader
 from .restarting import Restarting
-from .retry import Patience
+from .retry import LAST_LOOK, Patience
 from .timeline import Listener, Timeline
 
 # How often the controller may drop a write before it is taken at its word.
 MOST_LOSSES = 3
-# Seconds for the last look at the deadline, which is over when it is taken.
-LAST_LOOK = 1.0
 
 
 @dataclass(frozen=True)
@@ -292,7 +290,7 @@ class Runner:
             self._look(self._reader.of(self._cluster.get(ROLLOUT, self._namespace, self._name, LAST_LOOK)))
         except Transient as error:
             if stop.reason != "unreachable":
-                raise Stop("unreachable", f"{stop}. {error}; check the network and the apiserver") from error
+                raise unreachable(stop, error) from error
         except ClusterError:
             return False
         return self._view().rollout.resource_version != before

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
 from .._analysis.evidence import Verdict, experiment_verdict, verdict
-from .._cluster.errors import ClusterError, NotFound
+from .._cluster.errors import ClusterError, NotFound, Transient
 from .._cluster.events import Broken, Changed, Event, Gone, Interrupted
 from .._cluster.resources import ANALYSIS_RUN, EXPERIMENT, Object, Resource
 from .._model.analysis import MEASURED, SUCCESSFUL, UNHAPPY, AnalysisRun
@@ -19,9 +20,9 @@ from .._model.durations import format_seconds
 from .._model.experiment import Experiment
 from .follower import BLAME_AFTER, GLANCE, TICK, check_controller
 from .measurements import Beside, News
-from .outcome import Stop
+from .outcome import Stop, unreachable
 from .ports import Clock, ClusterPort, FeedPort
-from .retry import Patience
+from .retry import LAST_LOOK, Patience
 from .timeline import Timeline
 
 NOT_STARTED = "not started"
@@ -44,6 +45,19 @@ class Watched(Protocol):
 
 
 W = TypeVar("W", bound=Watched)
+
+
+@dataclass
+class _Watch:
+    """A watch, and the version that was ``seen`` last."""
+
+    feed: FeedPort
+    resource: Resource
+    seen: Object
+
+    @property
+    def label(self) -> str:
+        return f"{self.resource.kind} {self.seen['metadata']['namespace']}/{self.seen['metadata']['name']}"
 
 
 class Watching(AbstractContextManager["Watching"]):
@@ -69,6 +83,7 @@ class Watching(AbstractContextManager["Watching"]):
         self._beside = self._stack.enter_context(Beside(cluster, self._see_run))
         self._news = News()
         self._lost: ClusterError | None = None
+        self._looked_again = False
         self._told: dict[tuple[str, str], str] = {}
         self.runs: dict[str, AnalysisRun] = {}
         self.experiment: Experiment | None = None
@@ -104,9 +119,8 @@ class Watching(AbstractContextManager["Watching"]):
 
     def until_gone(self, resource: Resource, raw: Object) -> None:
         """Wait until an object that is being deleted is there no more."""
-        label = f"{resource.kind} {self._namespace}/{raw['metadata']['name']}"
-        feed = self._stack.enter_context(self._cluster.feed(resource, raw))
-        while not isinstance(self._event(feed, TICK, label, "being deleted"), Gone):
+        watch = _Watch(self._stack.enter_context(self._cluster.feed(resource, raw)), resource, raw)
+        while not isinstance(self._event(watch, TICK, "being deleted"), Gone):
             pass
 
     def _follow(self, resource: Resource, raw: Object, see: Callable[[Object], W]) -> W:
@@ -115,39 +129,62 @@ class Watching(AbstractContextManager["Watching"]):
         if not self._follows or now.completed:
             return now
         self._followed = self._clock.monotonic()
-        feed = self._stack.enter_context(self._cluster.feed(resource, raw))
+        watch = _Watch(self._stack.enter_context(self._cluster.feed(resource, raw)), resource, raw)
         while not now.completed:
-            label = f"{resource.kind} {self._namespace}/{now.name}"
             self._beside.look()
-            match self._event(feed, GLANCE if self._beside.busy else TICK, label, now.phase or NOT_STARTED):
+            match self._event(watch, GLANCE if self._beside.busy else TICK, now.phase or NOT_STARTED):
                 case Changed(object=found):
                     now = see(found)
                 case Gone():
-                    text = f"{label} was deleted before it completed"
+                    text = f"{watch.label} was deleted before it completed"
                     raise Stop("deleted", f"{text}; the update was replaced, or somebody removed it: no verdict")
         return now
 
-    def _event(self, feed: FeedPort, seconds: float, label: str, state: str) -> Event | None:
+    def _event(self, watch: _Watch, seconds: float, state: str) -> Event | None:
         """The next change, or None when it is time to look at the clock. Raises Stop at the deadline."""
         remaining = self._patience.remaining
-        if remaining <= 0:
-            elapsed = format_seconds(round(self._clock.monotonic() - self._started, 1))
-            text = f"{label} is still {state} after {elapsed}"
-            if self._lost is not None:
-                raise Stop("unreachable", f"{text}. {self._lost}; check the network and the apiserver")
-            if state == NOT_STARTED and self._clock.monotonic() - self._followed >= BLAME_AFTER:
-                raise Stop("controller_absent", f"{text}; {check_controller('object')}")
-            raise Stop("timeout", f"{text}; give it more time with wait_timeout")
-        self._timeline.beat(f"waiting for {label}, which is {state}")
-        match event := feed.next(min(remaining, seconds)):
+        if remaining > 0:
+            self._timeline.beat(f"waiting for {watch.label}, which is {state}")
+            event: Event | None = watch.feed.next(min(remaining, seconds))
+        elif (event := self._last_look(watch)) is None:
+            raise self._out_of_time(watch.label, state)
+        match event:
             case Interrupted(error=error):
                 self._timeline.note("unreachable", f"{error}; trying again")
                 self._lost = error
-            case Changed():
-                self._lost = None
+            case Changed(object=found):
+                self._lost, watch.seen = None, found
             case Broken(error=error):
                 raise error
         return event
+
+    def _out_of_time(self, label: str, state: str) -> Stop:
+        elapsed = format_seconds(round(self._clock.monotonic() - self._started, 1))
+        text = f"{label} is still {state} after {elapsed}"
+        if self._lost is not None:
+            return unreachable(text, self._lost)
+        if state == NOT_STARTED and self._clock.monotonic() - self._followed >= BLAME_AFTER:
+            return Stop("controller_absent", f"{text}; {check_controller('object')}")
+        return Stop("timeout", f"{text}; give it more time with wait_timeout")
+
+    def _last_look(self, watch: _Watch) -> Event | None:
+        """What has changed until the deadline, in case something between held the events back; once."""
+        if self._looked_again:
+            return None
+        self._looked_again = True
+        known = watch.seen["metadata"]
+        try:
+            found = self._cluster.get(watch.resource, self._namespace, known["name"], LAST_LOOK)
+        except NotFound:
+            return Gone()
+        except Transient as error:
+            self._lost = self._lost or error
+            return None
+        except ClusterError:
+            return None
+        if found["metadata"]["resourceVersion"] == known["resourceVersion"]:
+            return None
+        return Changed(found) if found["metadata"]["uid"] == known["uid"] else Gone()
 
     # -- see
 

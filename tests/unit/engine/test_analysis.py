@@ -16,7 +16,11 @@ from ansible_collections.progressive.delivery.plugins.module_utils._analysis.err
     Unreachable,
 )
 from ansible_collections.progressive.delivery.plugins.module_utils._analysis.evidence import Demand
-from ansible_collections.progressive.delivery.plugins.module_utils._cluster.errors import Forbidden, Transient
+from ansible_collections.progressive.delivery.plugins.module_utils._cluster.errors import (
+    Forbidden,
+    NotFound,
+    Transient,
+)
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.events import Broken, Interrupted
 from ansible_collections.progressive.delivery.plugins.module_utils._engine.analysis import AnalysisWait
 from ansible_collections.progressive.delivery.plugins.module_utils._engine.census import Census
@@ -37,6 +41,7 @@ from tests.unit.support import (
     canary,
     experiment,
     experiment_run,
+    merged,
     paused,
     pods_of,
     updating,
@@ -145,6 +150,60 @@ def test_the_deadline_is_exact() -> None:
     assert (result["failed"], result["reason"]) == (True, "timeout")
     assert result["msg"] == f"{RUN_LABEL} is still Running after 45s; give it more time with wait_timeout"
     assert cluster.clock.elapsed == pytest.approx(45)
+
+
+# -- at the deadline it looks once more, in case something between held the events back
+
+
+def test_a_run_that_has_completed_behind_a_silent_watch() -> None:
+    cluster = FakeCluster(analysis_run("run", "Running"))
+    cluster.appear(5, held_back(analysis_run("run", "Successful", values=("[1]",))))
+    assert wait(cluster, run_name="run", timeout=45)["reason"] == "successful"
+    assert cluster.clock.elapsed == pytest.approx(45)
+
+
+@pytest.mark.parametrize("error", [None, Interrupted(Transient("connection reset"))])
+def test_a_run_that_has_changed_is_looked_at_once(error: Interrupted | None) -> None:
+    cluster = FakeCluster(analysis_run("run", ""))
+    if error is not None:
+        cluster.emit(5, error, RUN)
+    cluster.appear(5, held_back(analysis_run("run", "Running")))
+    result = wait(cluster, run_name="run", timeout=45)
+    assert (result["reason"], result["analysis"]["phase"]) == ("timeout", "Running")
+    assert cluster.asked.count("get analysisruns/run") == 2
+
+
+@pytest.mark.parametrize("change", [{"metadata": {"uid": "another"}}, None])
+def test_a_run_that_was_deleted_behind_a_silent_watch(change: Tree | None) -> None:
+    cluster = FakeCluster(analysis_run("run", "Running"))
+    if change is None:
+        cluster.fail("get", NotFound("there is no run", 404), after=1)
+    else:
+        cluster.appear(5, merged(held_back(analysis_run("run", "Successful", values=("[1]",))), change))
+    assert wait(cluster, run_name="run", timeout=45)["reason"] == "deleted"
+
+
+def test_a_last_look_without_an_answer_tells_why_no_event_came() -> None:
+    cluster = FakeCluster(analysis_run("run", "Running"))
+    cluster.fail("get", Transient("cannot reach there: no answer in time"), after=1)
+    result = wait(cluster, run_name="run", timeout=45)
+    assert (result["failed"], result["reason"]) == (True, "unreachable")
+    assert result["msg"] == (
+        f"{RUN_LABEL} is still Running after 45s. cannot reach there: no answer in time; "
+        "check the network and the apiserver"
+    )
+    assert cluster.requests[-1].timeout == 1.0
+
+
+def test_a_last_look_that_is_not_allowed_changes_nothing() -> None:
+    cluster = FakeCluster(analysis_run("run", "Running"))
+    cluster.fail("get", Forbidden("no", 403), after=1)
+    assert wait(cluster, run_name="run", timeout=45)["reason"] == "timeout"
+
+
+def held_back(raw: Tree) -> Tree:
+    """A later version, of which no event tells."""
+    return merged(raw, {"metadata": {"resourceVersion": "later"}})
 
 
 @pytest.mark.parametrize(("timeout", "reason"), [(45, "controller_absent"), (1, "timeout")])
