@@ -81,6 +81,11 @@ WAITERS: Mapping[str, tuple[str, Object]] = {
     "declare": ("rollout", {"definition": declared(2), "wait_until": "healthy"}),
     "undo": ("rollout_undo", {"to_revision": 2, "wait_until": "healthy"}),
 }
+# What only looks has no deadline to set, but one of its own.
+READERS: Mapping[str, tuple[str, Object]] = {
+    "info": ("rollout_info", {"name": "shop"}),
+    "traffic": ("traffic_info", {"name": "shop"}),
+}
 
 
 def from_the(first: Callable[[Request], bool]) -> Callable[[Request], bool]:
@@ -97,7 +102,7 @@ def from_the(first: Callable[[Request], bool]) -> Callable[[Request], bool]:
 
 Case = tuple[str, str, str]  # an outage, the request that it begins with, and a verb
 BEGINNINGS: Mapping[str, tuple[Callable[[Request], bool], Mapping[str, tuple[str, Object]]]] = {
-    "request": (every, {**WAITERS, **WRITERS}),
+    "request": (every, {**READERS, **WAITERS, **WRITERS}),
     "write": (proxy.writes, WRITERS),
     "watch": (proxy.watches, WAITERS),
 }
@@ -142,7 +147,8 @@ def _suffer(stage: Stage, outage: str, beginning: str, verb: str) -> End:
     module, options = verbs[verb]
     with Proxy(stage.lab.kubeconfig).running() as between:
         between.script(Fault(from_the(first), OUTAGES[outage].effect, times=10**6))
-        result = stage.through(**between.options).run(module, **{"wait_timeout": TIMEOUT, **options})
+        limit = {} if verb in READERS else {"wait_timeout": TIMEOUT}
+        result = stage.through(**between.options).run(module, **limit, **options)
         return End(result, between.url, list(between.requests))
 
 
