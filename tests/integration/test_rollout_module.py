@@ -90,8 +90,10 @@ def test_a_definition_is_created_changed_and_removed_once(stage: Stage) -> None:
         assert (gone["changed"], gone["failed"], gone["rollout"]) == (False, False, None)
 
 
-def test_what_is_declared_empty_is_taken_away(stage: Stage) -> None:
-    full, empty = spec(), spec(strategy={"canary": {}})
+@pytest.mark.parametrize("canary", [{}, {"canaryMetadata": {"labels": {}}}])
+def test_what_is_declared_empty_is_taken_away(stage: Stage, canary: Object) -> None:
+    full, empty = spec(), spec(strategy={"canary": canary})
+    full["strategy"] = {"canary": {**STRATEGY["canary"], "canaryMetadata": {"labels": {"a": "1"}}}}
     for definition, metadata, security, limits in (
         (full, {"a": "1"}, {"runAsUser": 1}, {"cpu": "1"}),
         (empty, {}, {}, {}),

@@ -205,15 +205,14 @@ def spelled_like(wanted: Any, live: Any, key: str = "") -> Any:
     So nothing is written only because the controller has spelled it in another way. ``key`` is that of the value.
     """
     match wanted:
-        case Mapping() if key == CANARY and not wanted and live:
-            return dict(_EMPTY_CANARY)
         case Mapping():
             spelled = {
                 name: spelled_like(value, _at(live, name), _A_QUANTITY if key in _OF_QUANTITIES else name)
                 for name, value in wanted.items()
                 if value is not None and not _is_lost(name, value, live)
             }
-            return {name: value for name, value in spelled.items() if not _is_emptied(name, value, live)}
+            left = {name: value for name, value in spelled.items() if not _is_emptied(name, value, live)}
+            return dict(_EMPTY_CANARY) if key == CANARY and not left and live else left
         case list():
             return [spelled_like(item, _counterpart(index, item, live)) for index, item in enumerate(wanted)]
         case _ if key in _QUANTITIES and same_quantity(wanted, live):
@@ -222,7 +221,8 @@ def spelled_like(wanted: Any, live: Any, key: str = "") -> Any:
 
 
 def _at(live: Any, name: str) -> Any:
-    return live.get(name) if isinstance(live, Mapping) else None
+    nothing = {} if name in _EMPTY_IS_NOTHING else None
+    return live.get(name, nothing) if isinstance(live, Mapping) else None
 
 
 def _is_lost(name: str, value: Any, live: Any) -> bool:

@@ -246,10 +246,20 @@ def limits(**values: Any) -> Tree:
         pytest.param({"labels": {}}, {"labels": {"a": "b"}}, {}, id="emptied"),
         pytest.param({"resources": {"limits": {}}}, {"resources": {"limits": {"cpu": "1"}}}, {}, id="emptied within"),
         pytest.param({"securityContext": {}}, {}, {}, id="emptied before"),
+        pytest.param({"canaryMetadata": {"labels": {}}}, {}, {}, id="emptied within before"),
+        pytest.param(
+            {"canaryMetadata": {"labels": {"a": "b"}}}, {}, {"canaryMetadata": {"labels": {"a": "b"}}}, id="new"
+        ),
         pytest.param({"resources": {}}, {"resources": {}}, {"resources": {}}, id="empty on both sides"),
         pytest.param({"resources": {"limits": {}}}, {"resources": {}}, {"resources": {}}, id="empty is dropped"),
         pytest.param({"emptyDir": {}}, {"emptyDir": {"medium": "Memory"}}, {"emptyDir": {}}, id="emptied, but there"),
         pytest.param({"canary": {}}, {"canary": {"maxSurge": 1}}, {"canary": {"steps": []}}, id="emptied canary"),
+        pytest.param(
+            {"canary": {"canaryMetadata": {"labels": {}}, "steps": []}},
+            {"canary": {"canaryMetadata": {"labels": {"a": "b"}}}},
+            {"canary": {"steps": []}},
+            id="canary emptied within",
+        ),
         pytest.param({"canary": {}}, {"canary": {}}, {"canary": {}}, id="empty canary"),
         pytest.param({"a": None, "b": [{"c": None}]}, {"a": 1}, {"b": [{}]}, id="nulls"),
         pytest.param([{"tty": False}, {"tty": False}], [{}], [{}, {"tty": False}], id="by place"),
