@@ -90,6 +90,15 @@ def test_a_definition_is_created_changed_and_removed_once(stage: Stage) -> None:
         assert (gone["changed"], gone["failed"], gone["rollout"]) == (False, False, None)
 
 
+def test_a_quantity_that_is_declared_no_more_is_taken_away(stage: Stage) -> None:
+    """The controller respells quantities where it writes the spec back, and would own them from then on."""
+    limited, free = spec(), spec()
+    del free["template"]["spec"]["containers"][0]["resources"]
+    stage.ok("rollout", definition=limited, wait_until="healthy")
+    acts_once(stage, definition=free, wait_until="paused")
+    assert not stage.get()["spec"]["template"]["spec"]["containers"][0].get("resources")
+
+
 @pytest.mark.parametrize("canary", [{}, {"canaryMetadata": {"labels": {}}}])
 def test_what_is_declared_empty_is_taken_away(stage: Stage, canary: Object) -> None:
     full, empty = spec(), spec(strategy={"canary": canary})

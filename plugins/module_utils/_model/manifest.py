@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .errors import InvalidRequest, check_one_of
-from .quantity import same_quantity
+from .quantity import canonical, same_quantity
 from .rollout import BLUE_GREEN, CANARY, REVISION_ANNOTATION
 from .template import CONTAINER_GROUPS, strip_defaults
 
@@ -215,13 +215,14 @@ def spelled_like(wanted: Any, live: Any, key: str = "") -> Any:
             return dict(_EMPTY_CANARY) if key == CANARY and not left and live else left
         case list():
             return [spelled_like(item, _counterpart(index, item, live)) for index, item in enumerate(wanted)]
-        case _ if key in _QUANTITIES and same_quantity(wanted, live):
-            return live
+        case _ if key in _QUANTITIES:
+            # What the controller respells is its field from then on, and no later apply takes it away.
+            return live if same_quantity(wanted, live) else canonical(wanted)
     return wanted
 
 
 def _at(live: Any, name: str) -> Any:
-    nothing = {} if name in _EMPTY_IS_NOTHING else None
+    nothing: Tree | None = {} if name in _EMPTY_IS_NOTHING else None
     return live.get(name, nothing) if isinstance(live, Mapping) else None
 
 

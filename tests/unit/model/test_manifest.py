@@ -230,7 +230,7 @@ def limits(**values: Any) -> Tree:
     ("wanted", "live", "written"),
     [
         pytest.param(limits(cpu=0.5), limits(cpu="500m"), limits(cpu="500m"), id="the controller's spelling"),
-        pytest.param(limits(cpu=0.6), limits(cpu="500m"), limits(cpu=0.6), id="another quantity"),
+        pytest.param(limits(cpu=0.6), limits(cpu="500m"), limits(cpu="600m"), id="another quantity"),
         pytest.param(limits(cpu="1"), {}, limits(cpu="1"), id="new"),
         pytest.param({"sizeLimit": "1Gi"}, {"sizeLimit": "1024Mi"}, {"sizeLimit": "1024Mi"}, id="size"),
         pytest.param({"version": "1"}, {"version": "1.0"}, {"version": "1"}, id="no quantity"),
