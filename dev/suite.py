@@ -22,10 +22,15 @@ from xml.etree import ElementTree
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / "build" / "reports"
 COLLECTION = "ansible_collections.progressive.delivery"
-TYPED_LAYERS = ("_model", "_verbs", "_engine", "_analysis", "_lint", "_prometheus", "_mesh", "_simulator", "_report")
+TYPED_LAYERS = (
+    "_model", "_verbs", "_engine", "_cluster", "_lab",
+    "_analysis", "_lint", "_prometheus", "_mesh", "_simulator", "_report",
+)  # fmt: skip
 
 TOOLS_MODULE = "progressive.delivery.lab_tools"
 TOOLS = ROOT / "roles" / "embedded_cluster" / "files" / "tools"
+# What an embedded lab is made of, and Helm (3 minutes of processor time), for no test to be skipped.
+TOOL_GROUPS = "argo_rollouts,helm,istio,k6,kubernetes,kwok,prometheus"
 # They mostly wait, for pauses and for pods: two at a time, each with a lab of its own, a file never divided.
 SIDE_BY_SIDE = ("--numprocesses=2", "--dist=loadfile")
 
@@ -169,7 +174,8 @@ def all_tests(suite: Suite, here: Environment) -> None:
     gates(suite, here)
     suite.tests(here, "tests/unit", "--cov", "--cov-report=term")
     # Before the tests that need them, because it takes minutes where the cache is cold, and tells how far it is.
-    suite.check(here, "the lab's programs", "ansible", "localhost", "-m", TOOLS_MODULE, "-a", f"source={TOOLS}")
+    wish = f"source={TOOLS} groups={TOOL_GROUPS}"
+    suite.check(here, "the lab's programs", "ansible", "localhost", "-m", TOOLS_MODULE, "-a", wish)
     seconds = suite.tests(here, "tests/integration", *SIDE_BY_SIDE)
     suite.check(here, "molecule", "molecule", "test", "--all")
     for version, core in SUPPORTED.items():

@@ -30,6 +30,13 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  components:
+    description:
+      - What is to be installed there, which decides the rights that are asked for, see
+        M(progressive.delivery.lab_provider). Noted down in the lab's record. Default is what stands there, else
+        V(argo_rollouts).
+    type: list
+    elements: str
 requirements:
   - python >= 3.11
   - kubernetes >= 31.0.0
@@ -84,7 +91,9 @@ def _present(module: AnsibleModule) -> dict[str, Any]:
     connection = existing.Connection(_path(params["kubeconfig"]), params["context"] or "")
     cluster = connect(params, module.warn)
     # The record is not returned: Ansible would hide the kubeconfig in it, and with that hand on a wrong path.
-    record, changed = existing.adopt(params["name"], cluster, connection, Cache.default(), module.check_mode)
+    record, changed = existing.adopt(
+        params["name"], cluster, connection, Cache.default(), module.check_mode, params["components"]
+    )
     return {"changed": changed, "server": record["addresses"]["apiserver"], "version": record["versions"]["kubernetes"]}
 
 
@@ -102,6 +111,7 @@ def main() -> None:
         argument_spec={
             **AUTH,
             "name": {"type": "str", "default": "default"},
+            "components": {"type": "list", "elements": "str"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
         supports_check_mode=True,

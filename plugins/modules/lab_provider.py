@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: lab_provider
-short_description: Choose where the cluster of a lab comes from
+short_description: Choose where the cluster of a lab comes from, and what is installed there
 version_added: 1.0.0
 description:
   - Chooses V(kind), V(existing) or V(embedded), and says why. Changes nothing.
@@ -31,6 +31,14 @@ options:
     description: Whether the user names a cluster, by a kubeconfig or a context.
     type: bool
     default: false
+  components:
+    description:
+      - What to install in the cluster, of V(istio), V(prometheus), V(ingress_nginx) and V(argo_rollouts).
+      - Default is what a lab on an existing cluster was asked for before, and else V(argo_rollouts) with V(existing),
+        V(istio), V(prometheus) and V(argo_rollouts) with V(kind). An V(embedded) lab always has these three, and its
+        Envoy obeys Ingresses.
+    type: list
+    elements: str
   engine:
     description:
       - The container engine to use for kind. Default is the first that can carry the cluster, Docker before Podman.
@@ -85,6 +93,12 @@ provider:
   type: str
   returned: success
   sample: kind
+components:
+  description: What the lab is to have, in the order of installation.
+  type: list
+  elements: str
+  returned: with O(removal=false)
+  sample: [istio, prometheus, argo_rollouts]
 reason:
   description: Why it is that one.
   type: str
@@ -99,12 +113,15 @@ engines:
   elements: dict
   returned: success
 msg:
-  description: The choice and its reason in one line.
+  description: The choice, its reason and the components in one line.
   type: str
   returned: always
-  sample: "lab 'default': kind, because Docker 29.1.0 can carry it (progressive_provider chooses another)"
+  sample: >-
+    lab 'default': kind, because Docker 29.1.0 can carry it (progressive_provider chooses another), with istio,
+    prometheus, argo_rollouts
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -112,7 +129,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils._lab import c
 from ansible_collections.progressive.delivery.plugins.module_utils._lab.engines import Need
 from ansible_collections.progressive.delivery.plugins.module_utils._lab.errors import LabError
 from ansible_collections.progressive.delivery.plugins.module_utils._lab.paths import Cache
-from ansible_collections.progressive.delivery.plugins.module_utils._lab.provider import Wish
+from ansible_collections.progressive.delivery.plugins.module_utils._lab.provider import Candidate, Choice, Wish
 
 
 def _choose(module: AnsibleModule) -> dict[str, Any]:
@@ -120,11 +137,17 @@ def _choose(module: AnsibleModule) -> dict[str, Any]:
     wish = Wish(params["name"], params["provider"], params["connection"], params["engine"] or "")
     paths = Cache.default().lab(wish.lab)
     if params["removal"]:
-        choice, candidates = choosing.choose_removal(wish, paths), []
-    else:
-        choice, candidates = choosing.choose(wish, Need(params["cpus"], params["memory"], params["disk"]), paths)
+        return _result(wish, choosing.choose_removal(wish, paths), [])
+    choice, candidates = choosing.choose(wish, Need(params["cpus"], params["memory"], params["disk"]), paths)
+    components = choosing.components(choice.provider, params["components"], paths)
     for warning in choosing.warnings(choice, candidates):
         module.warn(warning)
+    result = _result(wish, choice, candidates)
+    msg = f"{result['msg']}, with {', '.join(components) or 'nothing installed'}"
+    return {**result, "components": list(components), "msg": msg}
+
+
+def _result(wish: Wish, choice: Choice, candidates: Sequence[Candidate]) -> dict[str, Any]:
     return {
         "provider": choice.provider,
         "reason": choice.reason,
@@ -148,6 +171,7 @@ def main() -> None:
             "name": {"type": "str", "default": "default"},
             "provider": {"type": "str", "choices": ["auto", "embedded", "existing", "kind"], "default": "auto"},
             "connection": {"type": "bool", "default": False},
+            "components": {"type": "list", "elements": "str"},
             "engine": {"type": "str", "choices": ["docker", "podman"]},
             "cpus": {"type": "int", "default": 2},
             "memory": {"type": "float", "default": 4},

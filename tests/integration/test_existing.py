@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A lab on a cluster that somebody else has made: here the bare control plane of an embedded lab.
 
-Argo Rollouts is installed as a Deployment. Its pod gets a node and is simulated there, so no controller runs, and no
-Rollout is driven. The tests use the cluster in the order in which they stand.
+All is installed as in any cluster. The pods get nodes and are simulated there, so no program runs, and no Rollout is
+driven. The tests use the cluster in the order in which they stand.
 """
 
 from __future__ import annotations
@@ -25,26 +25,35 @@ from ansible_collections.progressive.delivery.plugins.module_utils._lab import l
 from ansible_collections.progressive.delivery.plugins.module_utils._lab.errors import LabError
 from ansible_collections.progressive.delivery.plugins.module_utils._lab.paths import Cache
 
+from tests.integration import charts
 from tests.integration.kit import canary
 from tests.integration.support import BUILD_TIMEOUT, Lab, PlaybookRun, own_lab, play, run_playbook
 
 ROLLOUTS = "argo-rollouts"
+WATCHED = "prometheus,argo_rollouts"
 READY = "jsonpath={.status.readyReplicas}"
+CLUSTER_WIDE = "clusterrole,clusterrolebinding,ingressclass,mutatingwebhookconfiguration,validatingwebhookconfiguration"
 
 
 @dataclass(frozen=True)
 class Site:
-    """Their cluster, our lab on it, and a user who may do what `lab_existing` asks for, and nothing else."""
+    """Their cluster, our lab on it, and a user who may do what `allows` says, and nothing else."""
 
     cluster: Lab
     lab: Lab
     user: Path
 
-    def brings_up(self, *options: str, **more: str) -> PlaybookRun:
+    def brings_up(self, *options: str, **more: object) -> PlaybookRun:
         return run_playbook("lab", {"progressive_lab": self.lab.name, **more}, *options).succeeded()
 
-    def takes_down(self) -> PlaybookRun:
-        return run_playbook("lab_destroy", {"progressive_lab": self.lab.name})
+    def allows(self, *components: str) -> None:
+        """What `lab_existing` asks for with these components."""
+        asked = existing.rights(components)
+        rules = [{"apiGroups": [each.group], "resources": [each.resource], "verbs": each.verbs} for each in asked]
+        allow(self.cluster, "installer", rules)
+
+    def takes_down(self, **more: object) -> PlaybookRun:
+        return run_playbook("lab_destroy", {"progressive_lab": self.lab.name, **more})
 
     def names(self, kind: str, *options: str) -> set[str]:
         return set(self.cluster.kubectl("get", kind, *options, "--output=name").split())
@@ -62,8 +71,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     # Not own_lab: after a run that was killed, nothing could be removed from a cluster that is gone.
     made = Site(Lab(name), Lab(f"existing-{os.getpid()}"), kubeconfig(name, "installer", folder))
     existing.leave(made.lab.name, Cache.default())
-    rules = [{"apiGroups": [each.group], "resources": [each.resource], "verbs": each.verbs} for each in existing.RIGHTS]
-    grant(made.cluster, "installer", rules)
+    bind(made.cluster, "installer")
     yield made
     existing.leave(made.lab.name, Cache.default())
     labs.destroy(name)
@@ -75,10 +83,13 @@ def kubeconfig(lab: str, user: str, folder: Path) -> Path:
     return path
 
 
-def grant(cluster: Lab, user: str, rules: list[dict[str, Any]]) -> None:
-    """These rights in all namespaces."""
+def allow(cluster: Lab, user: str, rules: list[dict[str, Any]]) -> None:
+    """These rights in all namespaces, and no others, once the user is bound to them."""
     role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": user}}
     cluster.kubectl("apply", "--filename=-", stdin=json.dumps({**role, "rules": rules}))
+
+
+def bind(cluster: Lab, user: str) -> None:
     cluster.kubectl("create", "clusterrolebinding", user, f"--clusterrole={user}", f"--user={user}")
 
 
@@ -91,12 +102,15 @@ def said(run: PlaybookRun) -> str:
 
 
 def test_who_may_only_look_is_told_all_that_is_missing(site: Site, tmp_path: Path) -> None:
-    grant(site.cluster, "viewer", [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch"]}])
+    allow(site.cluster, "viewer", [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch"]}])
+    bind(site.cluster, "viewer")
     viewer = kubeconfig(site.cluster.name, "viewer", tmp_path)
 
-    with pytest.raises(LabError, match="you may not create, patch, delete customresourcedefinitions") as refusal:
+    with pytest.raises(LabError, match="you may not create, patch, delete, escalate, bind clusterroles") as refusal:
         adopt(site, tmp_path, kubeconfig=str(viewer))
-    assert "; create, patch, delete deployments.apps; create, patch, delete rollouts.argoproj.io" in str(refusal.value)
+    crds = "customresourcedefinitions.apiextensions.k8s.io"
+    told = f"; create, patch, delete {crds}; create, patch, delete rollouts.argoproj.io; patch analysisruns"
+    assert told in str(refusal.value)
 
 
 def test_a_context_that_is_not_there_is_told_with_those_that_are(site: Site, tmp_path: Path) -> None:
@@ -125,23 +139,43 @@ def adopt(site: Site, folder: Path, **options: str) -> None:
 # ---- Up
 
 
+def test_a_dry_run_does_nothing(site: Site) -> None:
+    site.allows("prometheus", "argo_rollouts")
+    # In one namespace there is something of theirs.
+    site.cluster.kubectl("create", "namespace", "monitoring")
+    site.cluster.kubectl("create", "configmap", "theirs", "--namespace=monitoring")
+    before = site.names("namespace,crd")
+
+    run = site.brings_up("--check", progressive_kubeconfig=str(site.user), progressive_components=WATCHED)
+
+    assert run.changed > 0
+    assert site.names("namespace,crd") == before
+    assert site.names("all", "--namespace=monitoring") == set()
+    assert not site.lab.folder.exists()
+
+
 @pytest.mark.smoke
 def test_the_lab_comes_up_with_the_rights_that_it_asks_for(site: Site) -> None:
-    run = site.brings_up(progressive_kubeconfig=str(site.user))
+    site.allows("prometheus", "argo_rollouts")
+
+    run = site.brings_up(progressive_kubeconfig=str(site.user), progressive_components=WATCHED)
 
     assert "existing, because progressive_kubeconfig or progressive_context names a cluster" in said(run)
+    assert "with prometheus, argo_rollouts" in said(run)
     assert site.lab.record["kubeconfig"] == str(site.user)
     assert site.lab.record["addresses"] == {"apiserver": site.cluster.record["addresses"]["apiserver"]}
-    in_namespace = f"--namespace={ROLLOUTS}"
-    assert site.cluster.kubectl("get", "deployment", ROLLOUTS, in_namespace, f"--output={READY}") == "1"
-    [node] = site.cluster.kubectl("get", "pod", in_namespace, "--output=jsonpath={.items[*].spec.nodeName}").split()
-    assert node in site.cluster.kubectl("get", "nodes", "--output=name")
+    for name, namespace in ((ROLLOUTS, ROLLOUTS), ("prometheus", "monitoring")):
+        in_namespace = f"--namespace={namespace}"
+        assert site.cluster.kubectl("get", "deployment", name, in_namespace, f"--output={READY}") == "1"
+        [node] = site.cluster.kubectl("get", "pod", in_namespace, "--output=jsonpath={.items[*].spec.nodeName}").split()
+        assert node in site.cluster.kubectl("get", "nodes", "--output=name")
 
 
 def test_a_second_run_finds_its_cluster_and_changes_nothing(site: Site) -> None:
     run = site.brings_up()
 
     assert f"there is a lab '{site.lab.name}' and it is existing" in said(run)
+    assert "with prometheus, argo_rollouts" in said(run)
     assert run.changed == 0
 
 
@@ -166,6 +200,10 @@ def test_what_it_has_put_there_goes_and_nothing_else(site: Site) -> None:
 
     assert site.names("namespace") == before - {f"namespace/{ROLLOUTS}"}
     assert site.names("clusterrole,clusterrolebinding", "--selector=app.kubernetes.io/part-of=argo-rollouts") == set()
+    assert not any("monitoring-prometheus" in name for name in site.names("clusterrole,clusterrolebinding"))
+    assert site.names("all", "--namespace=monitoring") == set()
+    assert "configmap/theirs" in site.names("configmap", "--namespace=monitoring")
+    assert "progressive.delivery" not in site.cluster.kubectl("get", "namespace", "monitoring", "--output=json")
     assert any("rollouts.argoproj.io" in name for name in site.names("crd"))
     assert not site.lab.folder.exists()
 
@@ -176,10 +214,35 @@ def test_an_argo_rollouts_that_is_there_stays_as_it_is(site: Site) -> None:
 
     run = site.brings_up(progressive_kubeconfig=str(site.user))
 
-    assert "is in the namespace default and this lab has not put it there: it stays" in said(run)
+    assert "(Deployment default/theirs) and this lab has not put it there: it stays" in said(run)
     assert run.changed == 1, "the lab's record"
     assert site.takes_down().succeeded().changed == 1
     assert site.cluster.kubectl("get", "deployment", "theirs", "--output=json") == before
+
+
+def test_what_comes_by_helm_comes_once_and_goes(site: Site) -> None:
+    program = charts.helm()
+    istio = charts.module(charts.ISTIO) / "manifests" / "charts"
+    site.allows("istio", "ingress_nginx")
+    before = site.names(f"namespace,{CLUSTER_WIDE}")
+    wishes = {
+        "progressive_helm": program,
+        # Without a gateway: its pods ask istiod for their image, and no istiod runs in the lab's pods.
+        "istio_gateway": "false",
+        "istio_charts": {"base": str(istio / "base"), "istiod": str(istio / "istio-control" / "istio-discovery")},
+        "ingress_nginx_chart": str(charts.module(charts.INGRESS_NGINX) / "charts" / "ingress-nginx"),
+        "ingress_nginx_service_type": "NodePort",
+    }  # fmt: skip
+
+    site.brings_up(progressive_kubeconfig=str(site.user), progressive_components="ingress_nginx,istio", **wishes)
+    made = site.names(f"namespace,{CLUSTER_WIDE}") - before
+    assert {"namespace/istio-system", "namespace/ingress-nginx"} <= made
+    assert "ingressclass.networking.k8s.io/nginx" in made
+    # What was settled at first stands, without being said again.
+    assert site.brings_up(**{name: value for name, value in wishes.items() if name != "istio_gateway"}).changed == 0
+
+    assert site.takes_down(progressive_helm=program).succeeded().changed > 0
+    assert site.names(f"namespace,{CLUSTER_WIDE}") == before
 
 
 THEIRS = {

@@ -6,14 +6,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import engines
 from .engines import Host, Need
 from .errors import LabError
 from .paths import LabPaths
-from .provider import Candidate, Choice, Wish, decide, decide_removal, needs_engine
+from .provider import Candidate, Choice, Wish, decide, decide_components, decide_removal, needs_engine
 from .record import read_record
 
 
@@ -25,6 +25,11 @@ def choose(
     recorded = str(record.get("provider", ""))
     candidates = _candidates(wish, need, record, environ) if needs_engine(wish, recorded) else []
     return decide(wish, recorded, candidates), candidates
+
+
+def components(provider: str, wished: Sequence[str] | None, paths: LabPaths) -> tuple[str, ...]:
+    """What is to be installed there. A lab on somebody's cluster keeps what it was asked for."""
+    return decide_components(provider, wished, (read_record(paths) or {}).get("components"))
 
 
 def choose_removal(wish: Wish, paths: LabPaths) -> Choice:

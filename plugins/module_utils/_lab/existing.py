@@ -16,7 +16,7 @@ from .._cluster.resources import Resource
 from .errors import LabError
 from .files import locked
 from .paths import Cache, LabPaths
-from .provider import EXISTING
+from .provider import EXISTING, decide_components
 from .record import new_record, read_record, refuse_other_provider, write_record
 
 # The oldest that the roles are for; their APIs are all there.
@@ -38,10 +38,23 @@ class Right:
 
 
 _WRITE = ("get", "list", "create", "patch", "delete")
-RIGHTS = (
-    Right("apiextensions.k8s.io", "customresourcedefinitions", _WRITE),
-    # The controller gets rights that whoever installs it need not have.
-    Right("rbac.authorization.k8s.io", "clusterroles", (*_WRITE, "escalate", "bind")),
+# A controller gets rights that whoever installs it need not have.
+_GRANT = (*_WRITE, "escalate", "bind")
+_CRDS = Right("apiextensions.k8s.io", "customresourcedefinitions", _WRITE)
+_ROLES = (
+    Right("rbac.authorization.k8s.io", "roles", _GRANT),
+    Right("rbac.authorization.k8s.io", "rolebindings", _WRITE),
+)
+# Helm keeps its releases in Secrets, and looks at what a Deployment has made to see whether it is ready.
+_HELM = (
+    Right("", "secrets", ("update",)),
+    Right("apps", "replicasets", ("list",)),
+    Right("", "pods", ("list",)),
+)
+_DISRUPTIONS = Right("policy", "poddisruptionbudgets", _WRITE)
+_CHECKS = Right("admissionregistration.k8s.io", "validatingwebhookconfigurations", _WRITE)
+_COMMON = (
+    Right("rbac.authorization.k8s.io", "clusterroles", _GRANT),
     Right("rbac.authorization.k8s.io", "clusterrolebindings", _WRITE),
     Right("", "namespaces", _WRITE),
     Right("", "serviceaccounts", _WRITE),
@@ -49,10 +62,41 @@ RIGHTS = (
     Right("", "secrets", _WRITE),
     Right("", "services", _WRITE),
     Right("apps", "deployments", _WRITE),
-    Right("argoproj.io", "rollouts", (*_WRITE, "watch")),
-    Right("argoproj.io", "analysisruns", ("list", "watch", "patch")),
 )
-"""What the roles of the playbook `lab` need of a cluster: they install what every namespace can use."""
+_OWN = {
+    "istio": (
+        _CRDS,
+        *_ROLES,
+        *_HELM,
+        _DISRUPTIONS,
+        _CHECKS,
+        Right("admissionregistration.k8s.io", "mutatingwebhookconfigurations", _WRITE),
+        Right("autoscaling", "horizontalpodautoscalers", _WRITE),
+        Right("apps", "daemonsets", _WRITE),
+    ),
+    "prometheus": (Right("apps", "statefulsets", ("list",)),),
+    "ingress_nginx": (
+        *_ROLES,
+        *_HELM,
+        _DISRUPTIONS,
+        _CHECKS,
+        Right("networking.k8s.io", "ingressclasses", _WRITE),
+        Right("batch", "jobs", (*_WRITE, "watch")),
+    ),
+    "argo_rollouts": (
+        _CRDS,
+        Right("argoproj.io", "rollouts", (*_WRITE, "watch")),
+        Right("argoproj.io", "analysisruns", ("list", "watch", "patch")),
+    ),
+}
+
+
+def rights(components: Sequence[str]) -> list[Right]:
+    """What the roles of the playbook `lab` need of a cluster: they install what every namespace can use.
+
+    With the methods that are the lab's defaults; what kube-prometheus-stack needs, Helm tells.
+    """
+    return list(dict.fromkeys(right for group in (_COMMON, *map(_OWN.__getitem__, components)) for right in group))
 
 
 class Asked(Protocol):
@@ -75,16 +119,25 @@ class Connection:
 
 
 def adopt(
-    name: str, cluster: Asked, connection: Connection, cache: Cache, check_mode: bool = False
+    name: str,
+    cluster: Asked,
+    connection: Connection,
+    cache: Cache,
+    check_mode: bool = False,
+    wished: Sequence[str] | None = None,
 ) -> tuple[dict[str, Any], bool]:
-    """The record of the lab, and whether it is new or other than it was. LabError where the cluster will not do."""
+    """The record of the lab, and whether it is new or other than it was. LabError where the cluster will not do.
+
+    `wished`: what is to be installed, by default what was before.
+    """
     paths = cache.lab(name)
     known = read_record(paths)
     _refuse_other_cluster(paths, known, cluster)
     version = cluster.version()
     check_version(version)
-    _check_rights(cluster)
-    record = _record(paths, cluster.host, version, connection)
+    components = decide_components(EXISTING, wished, (known or {}).get("components"))
+    _check_rights(cluster, components)
+    record = _record(paths, cluster.host, version, connection, components)
     if known is not None:
         record["created"] = known.get("created", record["created"])
     changed = known != record
@@ -118,7 +171,9 @@ def _refuse_other_cluster(paths: LabPaths, known: dict[str, Any] | None, cluster
         )
 
 
-def _record(paths: LabPaths, host: str, version: str, connection: Connection) -> dict[str, Any]:
+def _record(
+    paths: LabPaths, host: str, version: str, connection: Connection, components: Sequence[str]
+) -> dict[str, Any]:
     return new_record(
         paths,
         EXISTING,
@@ -126,6 +181,7 @@ def _record(paths: LabPaths, host: str, version: str, connection: Connection) ->
         context=connection.context,
         addresses={"apiserver": host},
         versions={"kubernetes": version},
+        components=list(components),
     )
 
 
@@ -139,8 +195,9 @@ def check_version(version: str) -> None:
         )
 
 
-def _check_rights(cluster: Asked) -> None:
-    missing = [f"{', '.join(verbs)} {right.shown}" for right in RIGHTS if (verbs := _denied(cluster, right))]
+def _check_rights(cluster: Asked, components: Sequence[str]) -> None:
+    wanted = rights(components)
+    missing = [f"{', '.join(verbs)} {right.shown}" for right in wanted if (verbs := _denied(cluster, right))]
     if missing:
         raise LabError(
             f"in the cluster at {cluster.host} you may not {'; '.join(missing)}: use a user with the ClusterRole "

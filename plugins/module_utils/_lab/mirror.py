@@ -74,7 +74,7 @@ class Server:
         return cls(address.hostname or "", address.port or 443, tls, user["token"])
 
     @contextmanager
-    def get(self, path: str, query: Mapping[str, str | int]) -> Iterator[http.client.HTTPResponse]:
+    def get(self, path: str, query: Mapping[str, str]) -> Iterator[http.client.HTTPResponse]:
         headers = {"Accept": "application/json", "Connection": "close", "Authorization": f"Bearer {self.token}"}
         connection = http.client.HTTPSConnection(self.host, self.port, context=self.tls, timeout=_SILENCE)
         with closing(connection):
@@ -151,7 +151,7 @@ class Mirror:
             self._changed()
 
     def _watch(self, kind: Kind, version: str) -> Iterator[None]:
-        query = {"watch": "1", "allowWatchBookmarks": "1", "resourceVersion": version, "timeoutSeconds": _WATCH}
+        query = {"watch": "1", "allowWatchBookmarks": "1", "resourceVersion": version, "timeoutSeconds": str(_WATCH)}
         with self._server.get(kind.path, query) as response:
             if response.status != 200:
                 raise LabError(f"the watch of {kind.path} is answered with {response.status}")

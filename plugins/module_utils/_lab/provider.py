@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where a lab's cluster comes from: `kind`, `existing` or `embedded`. Pure: everything that counts is handed in."""
+"""Where a lab's cluster comes from (`kind`, `existing` or `embedded`), and what is installed there.
+
+Pure: everything that counts is handed in.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,14 @@ from .errors import LabError
 
 KIND, EXISTING, EMBEDDED = "kind", "existing", "embedded"
 AUTO = "auto"
+
+COMPONENTS = ("istio", "prometheus", "ingress_nginx", "argo_rollouts")
+"""Roles, in the order of installation. The Rollouts controller is last, because it looks for Istio's CRDs when it
+starts; so it is the first to go, and refuses that while there are Rollouts, before anything else is gone."""
+
+_WHOLE = ("istio", "prometheus", "argo_rollouts")
+# What is put into somebody's cluster beyond the controller is for them to say.
+DEFAULT_COMPONENTS = {KIND: _WHOLE, EXISTING: ("argo_rollouts",), EMBEDDED: _WHOLE}
 
 
 @dataclass(frozen=True)
@@ -49,6 +60,21 @@ class Choice:
     provider: str
     reason: str
     engine: str = ""
+
+
+def decide_components(
+    provider: str, wished: Sequence[str] | None, recorded: Sequence[str] | None = None
+) -> tuple[str, ...]:
+    """What the lab is to have, in the order of installation. `recorded`: what it was asked for before."""
+    unknown = [name for name in wished or () if name not in COMPONENTS]
+    if unknown:
+        raise LabError(
+            f"progressive_components has {', '.join(map(repr, unknown))}: it can have {', '.join(COMPONENTS)}"
+        )
+    # Without nodes there is no choice: its processes belong together, and Envoy obeys Ingresses.
+    kept = recorded if wished is None else wished
+    chosen = DEFAULT_COMPONENTS[provider] if kept is None or provider == EMBEDDED else kept
+    return tuple(name for name in COMPONENTS if name in chosen)
 
 
 def needs_engine(wish: Wish, recorded: str) -> bool:

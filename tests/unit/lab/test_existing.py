@@ -16,6 +16,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils._lab import e
 from ansible_collections.progressive.delivery.plugins.module_utils._lab.errors import LabError
 from ansible_collections.progressive.delivery.plugins.module_utils._lab.existing import Connection
 from ansible_collections.progressive.delivery.plugins.module_utils._lab.paths import Cache
+from ansible_collections.progressive.delivery.plugins.module_utils._lab.provider import COMPONENTS
 
 HERE = Connection("/home/me/kubeconfig", "staging")
 
@@ -53,6 +54,7 @@ def test_a_cluster_that_will_do_gets_a_record_like_every_lab_s(cache: Cache) -> 
     assert (record["kubeconfig"], record["context"]) == ("/home/me/kubeconfig", "staging")
     assert record["addresses"] == {"apiserver": "https://staging.example.com:6443"}
     assert record["versions"] == {"kubernetes": "v1.36.3"}
+    assert record["components"] == ["argo_rollouts"]
     assert {"name", "created", "ports", "bin", "processes"} <= record.keys()
 
 
@@ -71,8 +73,39 @@ def test_an_upgraded_cluster_is_noted(cache: Cache) -> None:
 def test_check_mode_checks_and_writes_nothing(cache: Cache) -> None:
     cluster = Cluster()
     assert existing.adopt("staging", cluster, HERE, cache, check_mode=True)[1]
-    assert len(cluster.asked) == sum(len(right.verbs) for right in existing.RIGHTS)
+    assert len(cluster.asked) == sum(len(right.verbs) for right in existing.rights(["argo_rollouts"]))
     assert not cache.labs.exists()
+
+
+def test_each_right_is_asked_for_once() -> None:
+    for components in [(), *((name,) for name in COMPONENTS), COMPONENTS]:
+        asked = [(right.shown, verb) for right in existing.rights(components) for verb in right.verbs]
+        assert len(asked) == len(set(asked))
+
+
+@pytest.mark.parametrize(
+    ("component", "question"),
+    [
+        ("istio", "create mutatingwebhookconfigurations"),
+        ("prometheus", "list statefulsets"),
+        ("ingress_nginx", "create ingressclasses"),
+        ("argo_rollouts", "create customresourcedefinitions"),
+    ],
+)
+def test_a_right_is_asked_for_with_the_component_that_needs_it(cache: Cache, component: str, question: str) -> None:
+    without, with_it = Cluster(), Cluster()
+    existing.adopt("staging", without, HERE, cache, wished=[])
+    existing.adopt("staging", with_it, HERE, cache, wished=[component])
+    assert question not in without.asked
+    assert question in with_it.asked
+
+
+def test_the_components_are_kept_until_others_are_asked_for(cache: Cache) -> None:
+    existing.adopt("staging", Cluster(), HERE, cache, wished=["argo_rollouts", "istio"])
+    record, changed = existing.adopt("staging", Cluster(), HERE, cache)
+    assert (record["components"], changed) == (["istio", "argo_rollouts"], False)
+    record, changed = existing.adopt("staging", Cluster(), HERE, cache, wished=["prometheus"])
+    assert (record["components"], changed) == (["prometheus"], True)
 
 
 @pytest.mark.parametrize("version", ["v1.27.0", "v1.36.3", "1.34", "v1.34.1-gke.100", "v1.30.5+k3s1", "v2.0.0"])
@@ -89,7 +122,7 @@ def test_versions_that_will_not(version: str) -> None:
 def test_all_rights_that_are_missing_are_told_at_once(cache: Cache) -> None:
     denied = ("create customresourcedefinitions", "patch customresourcedefinitions", "delete secrets")
     said = (
-        r"may not create, patch customresourcedefinitions\.apiextensions\.k8s\.io; delete secrets: use a user with the "
+        r"may not delete secrets; create, patch customresourcedefinitions\.apiextensions\.k8s\.io: use a user with the "
         "ClusterRole cluster-admin"
     )
     with pytest.raises(LabError, match=said):

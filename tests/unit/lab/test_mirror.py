@@ -58,7 +58,7 @@ class Mortal(Server):
 
     over: threading.Event
 
-    def get(self, path: str, query: Mapping[str, str | int]) -> AbstractContextManager[HTTPResponse]:
+    def get(self, path: str, query: Mapping[str, str]) -> AbstractContextManager[HTTPResponse]:
         if self.over.is_set():
             threading.Event().wait()
         return super().get(path, query)

@@ -9,15 +9,18 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 from ansible_collections.progressive.delivery.plugins.module_utils._lab import choosing
 from ansible_collections.progressive.delivery.plugins.module_utils._lab.engines import Engine, Need
 from ansible_collections.progressive.delivery.plugins.module_utils._lab.errors import LabError
 from ansible_collections.progressive.delivery.plugins.module_utils._lab.paths import Cache, LabPaths
 from ansible_collections.progressive.delivery.plugins.module_utils._lab.provider import (
+    COMPONENTS,
     Candidate,
     Choice,
     Wish,
     decide,
+    decide_components,
     decide_removal,
     needs_engine,
 )
@@ -122,6 +125,51 @@ def test_whose_lab_is_taken_down(wanted: Wish, recorded: str, provider: str) -> 
 def test_a_lab_is_not_taken_down_as_another_provider_s() -> None:
     with pytest.raises(LabError, match="it is kind"):
         decide_removal(wish("embedded"), "kind")
+
+
+# ---- What is installed
+
+
+@pytest.mark.parametrize(
+    ("provider", "wanted", "recorded", "components"),
+    [
+        # Nothing said: all in a cluster of its own, and only the controller in somebody else's.
+        ("embedded", None, None, ["istio", "prometheus", "argo_rollouts"]),
+        ("kind", None, None, ["istio", "prometheus", "argo_rollouts"]),
+        ("existing", None, None, ["argo_rollouts"]),
+        # Said before.
+        ("existing", None, ["prometheus"], ["prometheus"]),
+        ("existing", None, [], []),
+        # Told, in whatever order.
+        ("existing", ["argo_rollouts", "istio"], ["prometheus"], ["istio", "argo_rollouts"]),
+        ("existing", [], ["prometheus"], []),
+        ("kind", ["argo_rollouts", "ingress_nginx", "argo_rollouts"], None, ["ingress_nginx", "argo_rollouts"]),
+        # The processes of an embedded lab belong together.
+        ("embedded", ["argo_rollouts"], None, ["istio", "prometheus", "argo_rollouts"]),
+    ],
+)
+def test_the_components(
+    provider: str, wanted: list[str] | None, recorded: list[str] | None, components: list[str]
+) -> None:
+    assert list(decide_components(provider, wanted, recorded)) == components
+
+
+@pytest.mark.parametrize("provider", ["embedded", "existing", "kind"])
+def test_a_component_that_there_is_not(provider: str) -> None:
+    said = "progressive_components has 'istoi', '': it can have istio, prometheus, ingress_nginx, argo_rollouts$"
+    with pytest.raises(LabError, match=said):
+        decide_components(provider, ["istoi", "argo_rollouts", ""])
+
+
+def test_the_components_are_read_from_the_record(paths: LabPaths) -> None:
+    assert choosing.components("existing", None, paths) == ("argo_rollouts",)
+    record(paths, json.dumps({"components": ["istio"]}))
+    assert choosing.components("existing", None, paths) == ("istio",)
+
+
+def test_the_playbook_knows_the_same_components_in_the_same_order() -> None:
+    data = yaml.safe_load((Path(__file__).parents[3] / "playbooks" / "vars" / "lab.yml").read_text())
+    assert list(data["lab_wishes"]) == list(data["lab_signs"]) == list(COMPONENTS)
 
 
 # ---- On a machine
