@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Helm, and charts of other projects, read at run time from their Go modules.
 
-Helm takes minutes to build, so the tests use it where it is already (on PATH, or where the role helm_release has built
-it) and are skipped elsewhere.
+Helm takes minutes to build, so the tests use it where it is already (on PATH, or where `make test` or the role
+helm_release has built it) and are skipped elsewhere.
 """
 
 from __future__ import annotations

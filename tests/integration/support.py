@@ -10,7 +10,8 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -133,6 +134,33 @@ def role_call(role: str) -> dict[str, Any]:
     """A task that includes the collection's role, by the entry point that the variable `entry` names."""
     call = {"name": f"{COLLECTION}.{role}", "tasks_from": "{{ entry }}"}
     return {"name": "Call the role", "ansible.builtin.include_role": call}
+
+
+@contextmanager
+def life_of(run: Callable[..., PlaybookRun], there: Callable[[], bool], **other: Any) -> Iterator[None]:
+    """What a role promises, from an empty cluster to an empty cluster; the body looks at what it has made meanwhile.
+
+    `run` takes words for `ansible-playbook` and variables of the role, `there` tells whether anything of it is in the
+    cluster, `other` are variables that make it another one: an upgrade, or another configuration.
+    """
+
+    def changes(expected: bool, *options: str, **settings: Any) -> None:
+        done = run(*options, **settings).succeeded()
+        assert (done.changed > 0) is expected, done.output
+
+    changes(True, "--check")
+    assert not there(), "check mode has made something"
+    changes(True)
+    changes(False)
+    if other:
+        changes(True, **other)
+    changes(False, "--check", **other)
+    yield
+    changes(True, "--check", entry="uninstall", **other)
+    assert there(), "check mode has removed something"
+    changes(True, entry="uninstall", **other)
+    assert not there(), "something is left"
+    changes(False, entry="uninstall", **other)
 
 
 def eventually(

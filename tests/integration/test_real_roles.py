@@ -12,6 +12,7 @@ import json
 import subprocess
 import urllib.request
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,13 @@ from ansible_collections.progressive.delivery.plugins.module_utils._lab.processe
 
 from tests.integration import charts
 from tests.integration.kit import Stage
-from tests.integration.support import Lab, PlaybookRun, eventually, play, role_call, run_playbook
+from tests.integration.support import Lab, PlaybookRun, eventually, life_of, play, role_call, run_playbook
+
+Wish = dict[str, Any]
 
 TIMEOUT = 600  # seconds; a chart waits for its pods
 REGISTRY = "registry.example.com/mirror"
+RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
 MONITORS = ("podmonitors", "servicemonitors")
 CHART = {
     "Chart.yaml": "apiVersion: v2\nname: tiny\nversion: 1.2.3\nappVersion: 1.2.3\n",
@@ -42,18 +46,30 @@ class Roles:
 
     folder: Path
     stage: Stage
+    namespace: str
     helm: str = ""
 
     def run(self, role: str, *options: str, entry: str = "main", **variables: Any) -> PlaybookRun:
         playbook = self.folder / f"{role}.yml"
         playbook.write_text(yaml.safe_dump([play(tasks=[role_call(role)])]))
         own = {f"{role}_{key}": value for key, value in variables.items()}
-        where = {f"{role}_kubeconfig": str(self.stage.lab.kubeconfig), f"{role}_namespace": self.stage.namespace}
+        where = {f"{role}_kubeconfig": str(self.stage.lab.kubeconfig), f"{role}_namespace": self.namespace}
         shared = {"entry": entry, "progressive_image_registry": REGISTRY, "progressive_helm": self.helm}
         return run_playbook(playbook, {**shared, **where, **own}, *options, timeout=TIMEOUT)
 
     def changes(self, role: str, *options: str, **settings: Any) -> int:
         return self.run(role, *options, **settings).succeeded().changed
+
+    def life_of(self, role: str, *kinds: str, wish: Wish, **other: Any) -> AbstractContextManager[None]:
+        """See support.life_of. Objects of these kinds are what is there of the role; `wish` holds throughout."""
+
+        def run(*options: str, **settings: Any) -> PlaybookRun:
+            return self.run(role, *options, **wish | settings)
+
+        return life_of(run, lambda: self.has(*kinds), **other)
+
+    def has(self, *kinds: str) -> bool:
+        return bool(self.get(",".join(kinds))["items"])
 
     def get(self, *reference: str) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.kubectl("get", *reference, "--output=json"))
@@ -64,14 +80,14 @@ class Roles:
         return {container["image"] for pod in pods for container in pod["spec"]["containers"]}
 
     def kubectl(self, *arguments: str) -> str:
-        return self.stage.lab.kubectl(f"--namespace={self.stage.namespace}", *arguments)
+        return self.stage.lab.kubectl(f"--namespace={self.namespace}", *arguments)
 
 
 @pytest.fixture
 def roles(tmp_path: Path, stage: Stage) -> Roles:
     """In a namespace that takes only pods of the restricted standard."""
-    stage.lab.kubectl("label", "namespace", stage.namespace, "pod-security.kubernetes.io/enforce=restricted")
-    return Roles(tmp_path, stage)
+    stage.lab.kubectl("label", "namespace", stage.namespace, RESTRICTED)
+    return Roles(tmp_path, stage, stage.namespace)
 
 
 @pytest.fixture
@@ -84,32 +100,33 @@ def operator(lab: Lab) -> Iterator[None]:
     lab.kubectl("delete", "crd", *(f"{kind}.monitoring.coreos.com" for kind in MONITORS))
 
 
-def test_prometheus_is_installed_once_and_removed(roles: Roles, operator: None) -> None:
+def test_prometheus_lives(roles: Roles, operator: None) -> None:
     wish = {"provider": "existing", "method": "manifests", "discovery": "service_monitor"}
 
-    assert roles.changes("prometheus", "--check", **wish) > 0
-    assert roles.get("pods")["items"] == []
-    assert roles.changes("prometheus", **wish) > 0
-    assert roles.changes("prometheus", **wish) == 0
-
-    assert roles.images() == {f"{REGISTRY}/prometheus/prometheus:v3.14.0"}
-    assert len(roles.get("servicemonitors,podmonitors")["items"]) == 3
-    dashboard = roles.get("configmap", "progressive-delivery-dashboard")["data"]["progressive-delivery.json"]
-    assert [panel["id"] for panel in json.loads(dashboard)["panels"]] == list(range(1, 8))
-    jobs = {"prometheus", "cadvisor", "kubernetes-pods", "kubernetes-service-endpoints", "argo-rollouts"}
-    assert loaded(roles, yaml.safe_load(roles.get("configmap", "prometheus")["data"]["prometheus.yml"])) == jobs
-
-    assert roles.changes("prometheus", entry="uninstall", **wish) > 0
-    assert roles.get("deployments,services,servicemonitors,podmonitors")["items"] == []
+    with roles.life_of("prometheus", "deployments", *MONITORS, wish=wish, version="v3.15.0"):
+        assert roles.images() == {f"{REGISTRY}/prometheus/prometheus:v3.15.0"}
+        assert len(roles.get("servicemonitors,podmonitors")["items"]) == 3
+        dashboard = roles.get("configmap", "progressive-delivery-dashboard")["data"]["progressive-delivery.json"]
+        assert [panel["id"] for panel in json.loads(dashboard)["panels"]] == list(range(1, 8))
+        jobs = {"prometheus", "cadvisor", "kubernetes-pods", "kubernetes-service-endpoints", "argo-rollouts"}
+        assert loaded(roles, yaml.safe_load(roles.get("configmap", "prometheus")["data"]["prometheus.yml"])) == jobs
+    assert not roles.has("services")
 
 
-def test_a_service_to_release_is_deployed_under_the_restricted_standard(roles: Roles) -> None:
-    wish = {"routing": "none", "strategy": {"canary": {"steps": [{"pause": {}}]}}, "replicas": 1}
+def test_monitors_that_nothing_would_read_are_refused(roles: Roles) -> None:
+    refused = roles.run("prometheus", entry="configure", discovery="service_monitor")
+    assert (refused.failed, refused.changed, "no PodMonitors" in refused.output) == (1, 0, True), refused.output
+    assert roles.changes("prometheus", entry="configure") == 1
 
-    assert roles.changes("demo", **wish) == 1
-    assert roles.changes("demo", **wish) == 0
 
-    assert roles.images() == {f"{REGISTRY}/stefanprodan/podinfo:6.7.1"}
+def test_a_service_to_release_lives(roles: Roles) -> None:
+    """Under the restricted standard, in a namespace that comes and goes with it."""
+    roles = replace(roles, namespace=f"{roles.namespace}-demo")
+    labels = dict([RESTRICTED.split("=")])
+    wish = {"routing": "none", "strategy": {"canary": {"steps": [{"pause": {}}]}}, "namespace_labels": labels}
+
+    with roles.life_of("demo", "rollouts", wish={**wish, "replicas": 1}):
+        assert roles.images() == {f"{REGISTRY}/stefanprodan/podinfo:6.7.1"}
 
 
 def loaded(roles: Roles, config: dict[str, Any]) -> set[str]:
@@ -167,13 +184,13 @@ def test_a_chart_from_a_folder_is_installed_and_upgraded(charted: Roles, archive
     assert "tiny-9.9.9.tgz" in " ".join(missing.output.split())
 
 
-def test_ingress_nginx_is_installed_once_and_removed(charted: Roles) -> None:
+def test_ingress_nginx_lives(charted: Roles) -> None:
     chart = charts.module(charts.INGRESS_NGINX) / "charts" / "ingress-nginx"
     # Nothing answers for a webhook in the lab, and other tests make Ingresses.
     wish = {"provider": "existing", "chart": str(chart), "service_type": "NodePort", "admission": False}
 
     refused = charted.run("ingress_nginx", method="check", **wish)
     assert (refused.failed, "ingress_nginx_method" in refused.output) == (1, True)
-    assert charted.changes("ingress_nginx", method="helm", **wish) == 1
-    assert all(image.startswith(f"{REGISTRY}/ingress-nginx/controller:v") for image in charted.images())
-    assert charted.changes("ingress_nginx", entry="uninstall", **wish) == 1
+    wish["method"] = "helm"
+    with charted.life_of("ingress_nginx", "deployments", wish=wish, replicas=1):
+        assert all(image.startswith(f"{REGISTRY}/ingress-nginx/controller:v") for image in charted.images())

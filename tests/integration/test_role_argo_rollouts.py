@@ -23,6 +23,7 @@ from tests.integration.support import (
     eventually,
     lab_down,
     lab_up,
+    life_of,
     own_lab,
     play,
     role_call,
@@ -225,6 +226,17 @@ def test_uninstall_removes_what_was_installed_and_keeps_the_crds(role: Role) -> 
     assert not role.process_runs()
     assert role.exists("crd", "rollouts.argoproj.io")
     assert role.uninstalls().changed == 0
+
+
+def test_a_controller_in_the_cluster_lives(role: Role, manifest: str) -> None:
+    wish = {"provider": "existing", "kubeconfig": str(role.lab.kubeconfig), "manifest": manifest}
+
+    def run(*options: str, **settings: Any) -> PlaybookRun:
+        return role.run(*options, **wish | settings)
+
+    with life_of(run, lambda: role.exists("namespace", NAMESPACE)):
+        deployed = ("get", "deploy", "argo-rollouts", f"--namespace={NAMESPACE}", "--output")
+        assert role.lab.kubectl(*deployed, "jsonpath={.status.readyReplicas}") == "1"
 
 
 def test_uninstall_removes_the_crds_when_asked(role: Role) -> None:

@@ -17,7 +17,17 @@ import yaml
 from ansible_collections.progressive.delivery.plugins.module_utils._lab.lab import Lab as LabRecord
 
 from tests.integration import charts
-from tests.integration.support import BUILD_TIMEOUT, Lab, PlaybookRun, lab_down, own_lab, play, role_call, run_playbook
+from tests.integration.support import (
+    BUILD_TIMEOUT,
+    Lab,
+    PlaybookRun,
+    lab_down,
+    life_of,
+    own_lab,
+    play,
+    role_call,
+    run_playbook,
+)
 
 CHARTS_TIMEOUT = 900  # seconds
 CHARTS = {"base": "base", "cni": "istio-cni", "istiod": "istio-control/istio-discovery"}
@@ -69,7 +79,7 @@ def test_an_existing_cluster_without_istio_is_refused(role: Role) -> None:
     role.refuses("has no virtualservices.networking.istio.io", "install Istio first", **existing)
 
 
-def test_istio_is_installed_by_its_charts_and_removed(role: Role) -> None:
+def test_istio_lives_by_its_charts(role: Role) -> None:
     program = charts.helm()
     folder = charts.module(charts.ISTIO) / "manifests" / "charts"
     wish = {
@@ -79,13 +89,13 @@ def test_istio_is_installed_by_its_charts_and_removed(role: Role) -> None:
         "gateway": False, "image_registry": "registry.example.com/mirror", "inject_namespaces": ["shop"],
     }  # fmt: skip
 
-    assert role.run(helm=program, **wish).succeeded().changed == 4
-    images = role.lab.kubectl("get", "pods", "-n", "istio-system", "-o", "jsonpath={..image}").split()
-    assert {image.rpartition("/")[0] for image in images} == {"registry.example.com/mirror/istio"}
-    assert role.exists("namespace", "--selector=istio-injection=enabled")
-    assert role.run(helm=program, **wish).succeeded().changed == 0
+    def run(*options: str, **settings: Any) -> PlaybookRun:
+        return role.run(*options, helm=program, uninstall_crds=True, **wish | settings)
 
-    role.run(helm=program, entry="uninstall", uninstall_crds=True, **wish).succeeded()
+    with life_of(run, lambda: role.exists("crd", "virtualservices.networking.istio.io")):
+        images = role.lab.kubectl("get", "pods", "-n", "istio-system", "-o", "jsonpath={..image}").split()
+        assert {image.rpartition("/")[0] for image in images} == {"registry.example.com/mirror/istio"}
+        assert role.exists("namespace", "--selector=istio-injection=enabled")
     kinds = "crd,validatingwebhookconfiguration,mutatingwebhookconfiguration,clusterrole,deployment,daemonset"
     assert "istio" not in role.lab.kubectl("get", kinds, "--all-namespaces", "--output=name")
     role.lab.kubectl("delete", "namespace", "istio-system", "shop")

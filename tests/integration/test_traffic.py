@@ -359,6 +359,8 @@ def test_a_job_is_accepted_where_pods_are_restricted(stage: Stage, traffic: Traf
         "image": "grafana/k6:1.8.1-never-ready",
     }
     load = {**cluster, "url": "http://shop/", "rate": 10, "duration": "1m"}
+    assert traffic.starts("--check", **load).changed == 1
+    assert pods(stage) == []
     assert traffic.starts(**load).changed == 1
     settle(lambda: pods(stage) == ["grafana/k6:1.8.1-never-ready"])
     assert traffic.starts(**load).changed == 0
@@ -376,6 +378,7 @@ def test_a_job_is_accepted_where_pods_are_restricted(stage: Stage, traffic: Traf
     assert "There is no report" in stopped.output
     made = f"job/traffic-{traffic.name}", f"configmap/traffic-{traffic.name}"
     assert stage.kubectl("get", *made, "--ignore-not-found", "-o", "name") == ""
+    assert traffic.run(**cluster, state="stopped").succeeded().changed == 0
 
 
 def pods(stage: Stage) -> list[str]:
