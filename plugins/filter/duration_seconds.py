@@ -17,12 +17,16 @@ author:
   - Contributors to the progressive.delivery collection (@progressive-delivery)
 description:
   - Reads a number of seconds (V(300)) or a duration (V(5m), V(1h30m)), as the option C(wait_timeout) does.
-positional: _input
+positional: _input, option
 options:
   _input:
     description: The duration.
     type: raw
     required: true
+  option:
+    description: What the duration is called where it is not usable.
+    type: str
+    default: duration
 """
 
 EXAMPLES = r"""
@@ -38,9 +42,9 @@ _value:
 """
 
 
-def duration_seconds(value: object) -> float:
+def duration_seconds(value: object, option: str = "duration") -> float:
     """See DOCUMENTATION."""
-    return parse_timeout("duration", value)
+    return parse_timeout(option, value)
 
 
 class FilterModule:

@@ -73,8 +73,8 @@ _value:
     - C(schema) (V(1)), C(verdict), C(reason), C(message), C(started), C(finished), C(seconds), C(check_mode), C(by),
       C(services), and C(rollback), the services that went back, in the order in which they did.
     - C(verdict) of a service is V(released), V(unchanged), V(held), V(aborted), V(undone), V(failed), V(not_started) or
-      V(planned). That of the release can also be V(rolled_back) (nothing new serves any more) or V(partial) (some
-      services are on the new version, others are not).
+      V(planned), or V(passed) of an experiment that is no step of a release. That of the release can also be
+      V(rolled_back) (nothing new serves any more) or V(partial) (some services are on the new version, others are not).
     - Each service has C(from), C(to) and C(now), C(actions), C(events), C(weights), C(pauses), C(phases), C(analyses),
       C(experiments), C(checks), C(traffic) and C(requests).
   type: dict

@@ -210,6 +210,8 @@ def test_what_a_survey_has_wrong_is_told_before_anything_is_done(stage: Stage, a
     stage.deploy(canary(steps=GATED))
     job = awx.job("promote", rollout_expected_step="one").failed()
     assert "rollout_expected_step" in job.said
+    job = awx.job("canary", rollout_images=SECOND, rollout_watch="soon").failed()
+    assert "rollout_watch: 'soon' is not usable; give a number of seconds such as 300" in job.said
     job = awx.job("blue_green", rollout_images=SECOND).failed()
     assert "has the strategy canary: use the playbook canary.yml" in job.said
     # Braces in an answer are text.
@@ -270,5 +272,14 @@ def test_two_versions_side_by_side(stage: Stage, awx: Awx, gauge: Gauge) -> None
     stage.apply(gauge.template("good", interval="1s", count=2))
     at_gate(stage)
     answers = {"experiment_name": "trial", "experiment_analyses": "good", "experiment_hash_argument": ""}
-    job = awx.job("experiment", **answers, experiment_duration="20s").succeeded()
+    (reports := awx.folder / "reports").mkdir()
+    more = {"experiment_duration": "12s", "release_report_dir": str(reports), "awx_job_id": "7", "awx_user_name": "ada"}
+    job = awx.job("experiment", **answers, **more).succeeded()
     assert job.changed == 1
+    (kept,), (page,) = reports.glob("*.json"), reports.glob("*.html")
+    found = json.loads(kept.read_text())
+    assert (found["verdict"], found["by"]["user"], found["by"]["job"]["id"]) == ("passed", "ada", "7")
+    assert found["by"]["playbook"] == "experiment.yml"
+    (comparison,) = found["services"][0]["experiments"][0]["comparison"]
+    assert [arm["count"] for arm in comparison["analyses"]] == [2, 2]
+    assert "Experiment with" in page.read_text()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,6 +19,7 @@ GATED: list[Object] = [{"setWeight": 20}, {"pause": {}}, {"setWeight": 60}, {"pa
 ONE_GATE: list[Object] = [{"setWeight": 20}, {"pause": {}}]
 FIRST = {"app": "shop:1.0.0"}
 SECOND = {"app": "shop:2.0.0"}
+THIRD = {"app": "shop:3.0.0"}
 
 
 @pytest.fixture
@@ -59,71 +59,77 @@ def test_a_blue_green_has_one_gate(stage: Stage, release: Release) -> None:
     assert release.run(images=SECOND).succeeded().changed == 0
 
 
-def test_it_leaves_the_gate_to_a_person(stage: Stage, release: Release) -> None:
+def test_evidence_that_nobody_has_asked_for_is_told(stage: Stage, release: Release) -> None:
+    stage.deploy(canary(steps=[{"setWeight": 20}, {"pause": {"duration": 1}}]))
+    done = release.run(images=SECOND, signals=["vector(1)"]).succeeded()
+    assert "nobody has asked for the evidence" in release.said(done)
+
+
+def test_from_gate_to_gate_as_long_as_nothing_speaks_against_it(stage: Stage, release: Release) -> None:
     stage.deploy(canary(steps=GATED))
+
+    # Without evidence it holds.
+    checks = [{"query": query, "max": 1} for query in ("nothing_total", "vector(0) / vector(0)")]
+    held = release.fails(images=SECOND, requests={"canary": "vector(7)"}, min_requests=100, checks=checks)
+    for part in (
+        f"Rollout {stage.namespace}/shop",
+        "at step 1, with 20 %",
+        "evidence is missing: canary: vector(7) gives 7, below min 100",
+        "nothing_total gives nothing, which is no evidence",
+        "vector(0) / vector(0) gives NaN",
+        "It stays where",
+    ):
+        assert part in held
+    assert stage.get()["status"]["currentStepIndex"] == 1
+    assert not stage.get()["status"].get("abort")
+
+    # With it, it leaves the gate to a person who wants to have it.
     stopped = release.run(images=SECOND, at_gate="stop").succeeded()
     assert "The evidence for this gate is there" in release.said(stopped)
     assert release.run(images=SECOND, at_gate="stop").succeeded().changed == 0
     stage.ok("rollout_promote", expected_step=1)
     release.run(images=SECOND, at_gate="stop").succeeded()
     assert release.result["rollout"]["step"]["index"] == 3
+
+    # What somebody has stopped stays so.
+    stage.kubectl("patch", "rollout", "shop", "--type=merge", "-p", json.dumps({"spec": {"paused": True}}))
+    said = release.fails(images=SECOND)
+    assert "spec.paused is set" in said
+    assert "Somebody has stopped it on purpose" in said
+    assert stage.get()["spec"]["paused"] is True
+    assert stage.get()["status"]["currentStepIndex"] == 3
+
+    stage.ok("rollout_pause", state="resumed")
     done = release.run(images=SECOND).succeeded()
     assert "promoted past 1 gate(s)" in release.said(done)
     assert is_stable(stage)
 
 
-def test_evidence_that_nobody_has_asked_for_is_told(stage: Stage, release: Release) -> None:
-    stage.deploy(canary(steps=[{"setWeight": 20}, {"pause": {"duration": 1}}]))
-    done = release.run(images=SECOND, signals=["vector(1)"]).succeeded()
-    assert "nobody has asked for the evidence" in release.said(done)
-    done = release.run(images=FIRST).succeeded()
-    assert "nobody" not in release.said(done), "none was demanded"
+# ---- Without evidence
 
 
-# ---- Without it
-
-
-def test_too_few_requests_hold_or_abort_as_told(stage: Stage, release: Release) -> None:
+def test_a_gate_that_is_not_passed(stage: Stage, release: Release) -> None:
     stage.deploy(canary(steps=ONE_GATE))
-    demand = {"images": SECOND, "requests": {"canary": "vector(7)"}, "min_requests": 100}
-    held = release.fails(**demand)
-    for part in (
-        f"Rollout {stage.namespace}/shop",
-        "at step 1, with 20 %",
-        "canary: vector(7) gives 7, below min 100",
-        "It stays where",
-    ):
-        assert part in held
-    assert stage.get()["status"]["currentStepIndex"] == 1
-    aborted = release.fails(**demand, on_missing_evidence="abort")
-    assert "aborted revision 2 at step 1" in aborted
-    assert "all traffic is back on the stable version" in aborted
-    assert stage.get()["status"]["abort"] is True
+    bad = [{"query": "vector(0.2)", "max": 0.1}]
 
-
-@pytest.mark.parametrize("query", ["nothing_total", "vector(0) / vector(0)"], ids=["empty", "nan"])
-def test_a_check_without_a_value_is_missing_evidence(stage: Stage, release: Release, query: str) -> None:
-    stage.deploy(canary(steps=ONE_GATE))
-    assert "evidence is missing" in release.fails(images=SECOND, checks=[{"query": query, "max": 1}])
-    assert not stage.get()["status"].get("abort")
-
-
-def test_a_bad_value_aborts_whatever_the_policy_is(stage: Stage, release: Release) -> None:
-    stage.deploy(canary(steps=ONE_GATE))
-    said = release.fails(images=SECOND, checks=[{"query": "vector(0.2)", "max": 0.1}])
-    assert "a check is bad: vector(0.2) gives 0.2, above max 0.1. " in said
-    assert "all traffic is back on the stable version" in said
-
-
-def test_what_is_dead_makes_the_rest_worthless(stage: Stage, release: Release) -> None:
-    stage.deploy(canary(steps=ONE_GATE))
-    checks = [{"query": "vector(0.2)", "max": 0.1}]
-    # With the look before the release it would not have begun.
-    said = release.fails(images=SECOND, signals=["vector(1)", "vector(0)"], checks=checks, preflight=[])
+    # What is dead makes the rest worthless. With the look before the release it would not have begun.
+    said = release.fails(images=SECOND, signals=["vector(1)", "vector(0)"], checks=bad, preflight=[])
     assert "evidence is missing: vector(0) gives 0, below min 1." in said
     assert "vector(0.2)" not in said
     assert "where the requests really go is not known" in said
     assert not stage.get()["status"].get("abort")
+
+    # A bad value aborts whatever the policy is.
+    said = release.fails(images=SECOND, checks=bad)
+    assert "a check is bad: vector(0.2) gives 0.2, above max 0.1. " in said
+    assert "all traffic is back on the stable version" in said
+
+    # Too few requests abort where that is the policy.
+    demand = {"requests": {"canary": "vector(7)"}, "min_requests": 100, "on_missing_evidence": "abort"}
+    aborted = release.fails(images=THIRD, **demand)
+    assert "aborted revision 3 at step 1" in aborted
+    assert "all traffic is back on the stable version" in aborted
+    assert stage.get()["status"]["abort"] is True
 
 
 def silent(stage: Stage) -> Object:
@@ -156,91 +162,71 @@ def test_silence_is_no_success_where_no_gate_could_hold_it(stage: Stage, release
 # ---- When the update itself fails
 
 
-def test_an_analysis_that_fails_and_a_retry(stage: Stage, release: Release, gauge: Gauge) -> None:
-    gauge.value = 0.5
-    stage.deploy(canary(steps=[{"setWeight": 20}, ANALYSIS_STEP]), gauge.template())
-    said = release.fails(images=SECOND)
+def test_an_analysis_that_decides_nothing_one_that_fails_and_a_retry(
+    stage: Stage, release: Release, gauge: Gauge
+) -> None:
+    gauge.value = 0.9
+    stage.deploy(canary(steps=[{"setWeight": 20}, ANALYSIS_STEP]), gauge.template(failureCondition="result < 0.5"))
+    for policy in ("hold", "abort"):
+        said = release.fails(images=SECOND, on_missing_evidence=policy)
+        assert "a person must look at the analysis" in said
+        assert bool(stage.get()["status"].get("abort")) == (policy == "abort")
+
+    gauge.value = 0.4
+    said = release.fails(images=THIRD)
     assert release.result["reason"] == "analysis_failed"
     assert 'metric "value" Failed' in said
-    again = release.fails(images=SECOND)
+    again = release.fails(images=THIRD)
     assert "It was aborted before this run" in again
     assert "release_retry" in again
     gauge.value = 1.0
-    release.run(images=SECOND, retry=True).succeeded()
+    done = release.run(images=THIRD, retry=True).succeeded()
+    assert "nobody" not in release.said(done), "it met no gate, but no evidence was demanded"
     assert is_stable(stage)
-    assert release.run(images=SECOND, retry=True).succeeded().changed == 0
+    assert release.run(images=THIRD, retry=True).succeeded().changed == 0
 
 
-def test_an_update_that_is_stuck_is_aborted(stage: Stage, release: Release) -> None:
-    stage.deploy(canary(steps=[{"setWeight": 20}, {"pause": {"duration": "1h"}}]))
-    said = release.fails(images=SECOND, wait_timeout="2s")
-    assert "no success within 2s" in said
-    assert "aborted revision 2" in said
-    assert stage.get()["status"]["abort"] is True
-
-
-@pytest.mark.parametrize("policy", ["hold", "abort"])
-def test_an_inconclusive_analysis_is_missing_evidence(
-    stage: Stage, release: Release, gauge: Gauge, policy: str
+def test_another_version_that_takes_over_is_left_alone_and_one_that_is_stuck_aborted(
+    stage: Stage, release: Release
 ) -> None:
-    gauge.value = 0.9
-    template = gauge.template(failureCondition="result < 0.5")
-    stage.deploy(canary(steps=[{"setWeight": 20}, ANALYSIS_STEP]), template)
-    said = release.fails(images=SECOND, on_missing_evidence=policy)
-    assert "a person must look at the analysis" in said
-    assert bool(stage.get()["status"].get("abort")) == (policy == "abort")
-
-
-def test_another_version_that_takes_over_is_left_alone(stage: Stage, release: Release) -> None:
     stage.deploy(canary(steps=[{"setWeight": 20}, {"pause": {"duration": "1h"}}]))
     with ThreadPoolExecutor(max_workers=1) as pool:
         # Whether the role follows the second version already or comes to the third, it is not its own.
         failing = pool.submit(release.fails, images=SECOND, wait_timeout="10s")
         eventually(lambda: stage.get()["status"].get("pauseConditions"), timeout=120)
-        stage.ok("rollout_set_image", images={"app": "shop:3.0.0"})
+        stage.ok("rollout_set_image", images=THIRD)
         said = failing.result(timeout=120)
     assert "Somebody has set another version meanwhile. It is theirs, so it was not touched." in said
     assert not stage.get()["status"].get("abort")
 
-
-def test_what_somebody_has_stopped_stays_so(stage: Stage, release: Release) -> None:
-    stage.deploy(canary(steps=GATED))
-    release.run(images=SECOND, at_gate="stop").succeeded()
-    stage.kubectl("patch", "rollout", "shop", "--type=merge", "-p", json.dumps({"spec": {"paused": True}}))
-    said = release.fails(images=SECOND)
-    assert "spec.paused is set" in said
-    assert "Somebody has stopped it on purpose" in said
-    assert stage.get()["spec"]["paused"] is True
-    assert stage.get()["status"]["currentStepIndex"] == 1
-
-
-def test_images_that_git_has_are_released_there(stage: Stage, release: Release) -> None:
-    rollout = canary(steps=GATED)
-    rollout["metadata"]["labels"] = {"argocd.argoproj.io/instance": "web"}
-    stage.deploy(rollout)
-    said = release.fails(images=SECOND, gitops="refuse")
-    assert "is managed by Argo CD (Application web), so the image of container app was not written" in said
-    assert "So nothing is released. Release by a change in Git" in said
-    assert images(stage) == FIRST
+    said = release.fails(images=THIRD, wait_timeout="2s")
+    assert "no success within 2s" in said
+    assert "aborted revision 3" in said
+    assert stage.get()["status"]["abort"] is True
 
 
 # ---- Wishes that cannot be met
 
 
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ({"min_requests": 5}, "release_min_requests is 5, but release_requests does not say how to count them"),
-        (
-            {"checks": [{"query": "up"}], "prometheus_address": ""},
-            "release_prometheus_address is empty, but release_checks",
-        ),
-        ({"name": "nobody"}, "nobody"),
-        ({"images": {"other": "shop:2"}}, "has no container named other"),
-    ],
-    ids=["nothing to count by", "nobody to ask", "no such Rollout", "no such container"],
-)
-def test_a_wish_that_cannot_be_met(stage: Stage, release: Release, given: dict[str, Any], said: str) -> None:
+def test_a_wish_that_cannot_be_met_changes_nothing(stage: Stage, release: Release) -> None:
     stage.deploy(canary(steps=GATED))
-    assert said in release.fails(**{"images": SECOND, **given})
-    assert images(stage) == FIRST
+    spec = stage.get()["spec"]
+    wrong = {"min_requests": 5, "watch": "5m", "watch_interval": "0s", "checks": [{"query": "up"}]}
+    said = release.fails(images=SECOND, **wrong, prometheus_address="")
+    for fault in (
+        "release_watch_interval: '0s' is not usable; give more than 0 seconds",
+        "release_min_requests is 5, but release_requests does not say how to count them",
+        "release_prometheus_address is empty, but release_checks asks Prometheus",
+    ):
+        assert fault in said
+    assert "nobody" in release.fails(images=SECOND, name="nobody")
+    assert "has no container named other" in release.fails(images={"other": "shop:2"})
+    # Nobody answers at the gates, so it does not begin.
+    unheard = release.fails(images=SECOND, checks=[{"query": "up"}], prometheus_address="http://127.0.0.1:9")
+    assert "127.0.0.1:9" in unheard
+
+    stage.kubectl("label", "rollout", "shop", "argocd.argoproj.io/instance=web")
+    said = release.fails(images=SECOND, gitops="refuse")
+    assert "is managed by Argo CD (Application web), so the image of container app was not written" in said
+    assert "So nothing is released. Release by a change in Git" in said
+    assert stage.get()["spec"] == spec

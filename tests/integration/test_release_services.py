@@ -15,6 +15,7 @@ from tests.integration.kit import Gauge, Object, Stage, canary
 from tests.integration.release import Release, images, is_stable
 from tests.integration.support import run_playbook
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 ONE_GATE: list[Object] = [{"setWeight": 50}, {"pause": {}}]
 NO_GATE: list[Object] = [{"setWeight": 50}]
 FIRST = {"app": "shop:1.0.0"}
@@ -45,6 +46,12 @@ def report(release: Release) -> Object:
     found = sorted((release.folder / "reports").glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
     made: Object = json.loads(found[-1].read_text())
     return made
+
+
+def version() -> str:
+    """That of the collection."""
+    made: Object = yaml.safe_load((ROOT / "galaxy.yml").read_text())
+    return str(made["version"])
 
 
 # -- several services
@@ -91,6 +98,20 @@ def test_when_the_second_of_three_fails_the_first_goes_back_too(stage: Stage, re
     ]
     assert (cart["from"]["images"][0]["image"], cart["now"]["images"][0]["image"]) == ("shop:1.0.0", "shop:1.0.0")
     assert "a check is bad" in page.read_text()
+
+
+def test_what_was_there_before_the_run_stays_and_is_named(stage: Stage, release: Release) -> None:
+    """As the next run finds it where one was killed between two services."""
+    stage.apply(*(small(NO_GATE, name) for name in ("cart", "shop")))
+    stage.ok("rollout_set_image", name="cart", images=SECOND, wait_until="healthy")
+    stage.ok("rollout_wait", name="shop")
+    broken = {"gate": [hook(release, "smoke.yml", BROKEN)], "after": [hook(release, "smoke.yml", BROKEN)]}
+    services = [{"name": name, "images": SECOND} for name in ("cart", "shop")]
+    said = release.fails(services=services, hooks=broken, report_dir=str(release.folder / "reports"))
+    assert f"Rollout {stage.namespace}/shop is back on the version from before. cart had the new images before" in said
+    assert [images(stage, name) for name in ("cart", "shop")] == [SECOND, FIRST]
+    found = report(release)
+    assert (found["verdict"], [each["verdict"] for each in found["services"]]) == ("partial", ["unchanged", "undone"])
 
 
 # -- what is looked at before
@@ -200,8 +221,14 @@ def test_at_a_terminal_somebody_says_yes(stage: Stage, release: Release) -> None
 
 def test_what_becomes_worse_in_the_watch_is_undone(stage: Stage, release: Release) -> None:
     stage.deploy(small(NO_GATE))
+    load = {"versions": {"2.0.0": {"requests": 7}}}
     said = release.fails(
-        images=SECOND, checks=BAD, watch="5m", watch_interval="1s", report_dir=str(release.folder / "reports")
+        images=SECOND,
+        checks=BAD,
+        watch="5m",
+        watch_interval="1s",
+        report_dir=str(release.folder / "reports"),
+        load=load,
     )
     assert "became worse after it was released: vector(0.2) gives 0.2, above max 0.1. Rollout" in said
     assert "is back on the version from before" in said
@@ -209,6 +236,11 @@ def test_what_becomes_worse_in_the_watch_is_undone(stage: Stage, release: Releas
     found = report(release)
     assert (found["verdict"], found["services"][0]["verdict"]) == ("rolled_back", "undone")
     assert "became worse" in found["message"]
+    assert found["services"][0]["requests"][0]["requests"] == 7
+    assert (found["by"]["playbook"], found["by"]["collection"]) == ("release.yml", version())
+    assert [found["by"][key] is not None for key in ("user", "host", "ansible")] == [True] * 3
+    # The line begins with the new version, and not with the old one that served everyone.
+    assert next(item["revision"] for item in found["services"][0]["weights"]) == 2
 
 
 def test_an_experiment_is_followed_and_its_verdict_told(stage: Stage, release: Release, gauge: Gauge) -> None:

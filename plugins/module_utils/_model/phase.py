@@ -18,7 +18,9 @@ DEGRADED = "Degraded"
 PROGRESSING = "Progressing"
 PAUSED = "Paused"
 
-# The message of a rollout that spec.paused holds.
+# The message of a rollout whose status is about an older spec.
+UNOBSERVED = "waiting for rollout spec update to be observed"
+# That of one that spec.paused holds.
 MANUALLY_PAUSED = "manually paused"
 
 COMPLETED_ANALYSIS = frozenset({"Successful", "Failed", "Error", "Inconclusive"})
@@ -29,7 +31,7 @@ Phase = tuple[str, str]
 def rollout_phase(rollout: Rollout) -> Phase:
     """``(phase, message)`` that ``kubectl argo rollouts status`` prints for this object."""
     if not plugin_generation_observed(rollout):
-        return PROGRESSING, "waiting for rollout spec update to be observed"
+        return PROGRESSING, UNOBSERVED
     if is_unpausing(rollout):
         return PROGRESSING, "waiting for rollout to unpause"
     if rollout.status_phase:

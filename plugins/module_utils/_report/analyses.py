@@ -29,11 +29,12 @@ def analyses(results: Iterable[Given]) -> list[Tree]:
 
 
 def _runs(result: Given) -> list[Given]:
-    """Those in the Rollout, in its experiment, and the one that analysis_wait returns."""
+    """Those in the Rollout, in its experiment or in one of its own, and the one that analysis_wait returns."""
     rollout = result.child("rollout")
     return [
         *rollout.children("analysis"),
         *rollout.child("experiment").children("analysis"),
+        *result.child("experiment").children("analysis"),
         *([result.child("analysis")] if result.child("analysis") else []),
     ]
 

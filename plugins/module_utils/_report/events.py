@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from operator import itemgetter
 
+from .._model.phase import UNOBSERVED
 from .._model.rollout import ABORTED_REASON
 from .given import Given, Tree, stamp
 
@@ -122,20 +123,27 @@ def phases(happened: list[Tree]) -> list[Tree]:
     return found
 
 
-def weights(happened: list[Tree]) -> list[Tree]:
+def weights(happened: list[Tree], wanted: int | None) -> list[Tree]:
     """``{time, revision, set, actual}`` where something changes; empty for blue-green, which has no weights.
 
-    A weight is that of the revision that is on its way: after an undo, that of the old version.
+    A weight is that of the revision that is on its way: after an undo, that of the old version. The line begins with
+    the revision that is ``wanted``, for until then there is only what serves everyone; None begins with any.
     """
     found: list[Tree] = []
-    for item in _states(happened):
-        weight = item["weight"]
-        if not weight or None in weight.values():
+    for item in _weighed(happened):
+        point = {"revision": item["revision"], **item["weight"]}
+        if not found and wanted not in (None, item["revision"]):
             continue
-        point = {"revision": item["revision"], **weight}
         if not found or found[-1] != {"time": found[-1]["time"], **point}:
             found.append({"time": item["time"], **point})
     return found
+
+
+def _weighed(happened: Iterable[Tree]) -> Iterator[Tree]:
+    """States whose weight is that of their revision, which the controller numbers before it looks at its steps."""
+    for item in _states(happened):
+        if item["weight"] and None not in item["weight"].values() and item["message"] != UNOBSERVED:
+            yield item
 
 
 def pauses(happened: list[Tree]) -> list[Tree]:

@@ -43,6 +43,7 @@ _VERDICTS: Mapping[str, tuple[str, str, str]] = {
     verdict.ROLLED_BACK: ("Rolled back, all on the old versions", "↶", "bad"),
     verdict.PARTIAL: ("Partly released", "!", "bad"),
     verdict.FAILED: ("Failed", "✘", "bad"),
+    verdict.PASSED: ("Experiment passed, nothing was released", "✔", "good"),
     verdict.NOT_STARTED: ("Not started", "○", "info"),
 }
 _CHECKS: Mapping[str, tuple[str, str, str]] = {
@@ -93,7 +94,8 @@ def _label(service: Given) -> str:
 
 def _title(services: list[Given]) -> str:
     if len(services) == 1:
-        return f"Release of {_label(services[0])}"
+        done = {action.text("action") for action in services[0].children("actions")}
+        return f"{'Experiment with' if done == {verdict.EXPERIMENT} else 'Release of'} {_label(services[0])}"
     return f"Release of {len(services)} services" if services else "Release"
 
 
@@ -430,8 +432,25 @@ def _experiment(item: Given) -> Markup:
         element("h4", item.text("name"), " ", _phase(item.text("phase"))),
         _paragraph(item.text("message")),
         element("ul", [element("li", words) for words in templates]) if templates else None,
+        _comparison(item.children("comparison")),
         class_="analysis",
     )
+
+
+def _comparison(metrics: list[Given]) -> Markup:
+    """What the analyses measured of the same metric, below one another."""
+    figures = ("count", "mean", "min", "max", "last")
+    rows = [
+        (
+            metric.text("metric"),
+            arm.text("analysis"),
+            _phase(arm.text("phase")),
+            *(show_number(arm.number(key)) for key in figures),
+        )
+        for metric in metrics
+        for arm in metric.children("analyses")
+    ]
+    return _table(("Metric", "Analysis", "Phase", *map(str.capitalize, figures)), rows) if rows else NOTHING
 
 
 def _checks(checks: list[Given]) -> Markup:

@@ -114,6 +114,7 @@ def _service(order: int, given: Given) -> Tree:
     checks = [_check(item) for item in given.children("checks")]
     done = actions(entries)
     happened = events(entries, done, checks)
+    wanted = _wanted(rollouts, given)
     ending = results[-1][1] if results else Given({})
     return {
         "order": order,
@@ -126,15 +127,15 @@ def _service(order: int, given: Given) -> Tree:
         "started": stamp(given.moment("started")) or _edge(happened, 0),
         "finished": stamp(given.moment("finished")) or _edge(happened, -1),
         "from": _stable(before),
-        "to": _wanted(rollouts, given),
+        "to": wanted,
         "now": _now(given.child("after") or last),
         "actions": done,
         "events": happened,
         "phases": phases(happened),
-        "weights": weights(happened),
+        "weights": weights(happened, wanted["revision"] if wanted else None),
         "pauses": pauses(happened),
         "analyses": analyses([result for _name, result in results] + given.children("evidence")),
-        "experiments": _experiments(rollouts),
+        "experiments": _experiments([*rollouts, *(result for _name, result in results)]),
         "checks": checks,
         "traffic": _traffic(given.child("traffic")),
         "requests": _requests(given.child("load")),
@@ -200,11 +201,11 @@ def _now(rollout: Given) -> Tree | None:
     }
 
 
-def _experiments(rollouts: list[Given]) -> list[Tree]:
-    """Each by its last look that says anything."""
+def _experiments(holders: list[Given]) -> list[Tree]:
+    """Those of Rollouts and of tasks, each by its last look that says anything."""
     found: dict[str, Given] = {}
-    for rollout in rollouts:
-        experiment = rollout.child("experiment")
+    for holder in holders:
+        experiment = holder.child("experiment")
         name = experiment.text("name")
         if name and (experiment.children("templates") or name not in found):
             found[name] = experiment
@@ -217,9 +218,19 @@ def _experiments(rollouts: list[Given]) -> list[Tree]:
                 {key: template.text(key) for key in ("name", "status", "message")}
                 for template in item.children("templates")
             ],
+            "comparison": [
+                {"metric": metric.text("metric"), "analyses": [_arm(arm) for arm in metric.children("analyses")]}
+                for metric in item.children("comparison")
+            ],
         }
         for name, item in found.items()
     ]
+
+
+def _arm(given: Given) -> Tree:
+    """What one analysis measured of a metric that several have."""
+    figures = {key: given.number(key) for key in ("count", "last", "mean", "min", "max")}
+    return {"analysis": given.text("analysis"), "phase": given.text("phase"), **figures}
 
 
 def _check(given: Given) -> Tree:

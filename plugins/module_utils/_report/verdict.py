@@ -17,16 +17,20 @@ UNDONE = "undone"
 FAILED = "failed"
 NOT_STARTED = "not_started"
 PLANNED = "planned"
+# Of an experiment that is no step of a release.
+PASSED = "passed"
 # Of a whole release only.
 ROLLED_BACK = "rolled_back"
 PARTIAL = "partial"
 
-OF_SERVICE = (RELEASED, UNCHANGED, HELD, ABORTED, UNDONE, FAILED, NOT_STARTED, PLANNED)
+OF_SERVICE = (RELEASED, UNCHANGED, HELD, ABORTED, UNDONE, FAILED, NOT_STARTED, PLANNED, PASSED)
 OF_RELEASE = (*OF_SERVICE, ROLLED_BACK, PARTIAL)
 
-_ON_OLD = frozenset({ABORTED, UNDONE, UNCHANGED, NOT_STARTED})
+_ON_OLD = frozenset({ABORTED, UNDONE, NOT_STARTED})
 # What an action that goes back must end with, so that it has.
 STEPS_BACK = {"rollout_abort": ("restored", ABORTED), "rollout_undo": ("healthy", UNDONE)}
+# The action that has no Rollout to look at.
+EXPERIMENT = "experiment"
 
 
 def of_service(told: str, before: Given, results: Sequence[tuple[str, Given]]) -> str:
@@ -44,6 +48,8 @@ def of_service(told: str, before: Given, results: Sequence[tuple[str, Given]]) -
     if action in STEPS_BACK:
         good, word = STEPS_BACK[action]
         return word if reason == good else FAILED
+    if action == EXPERIMENT:
+        return PASSED if reason == "successful" else FAILED
     if rollout.flag("aborted"):
         return ABORTED
     if reason != "healthy" or last.flag("failed"):
@@ -61,10 +67,13 @@ def of_release(told: str, services: Sequence[str]) -> str:
     for word in (FAILED, HELD, PLANNED):
         if word in found:
             return word
-    if not found or found == {NOT_STARTED}:
-        return NOT_STARTED
+    if not found or found <= {UNCHANGED, NOT_STARTED}:
+        return UNCHANGED if found == {UNCHANGED} else NOT_STARTED
     if found <= {RELEASED, UNCHANGED}:
-        return RELEASED if RELEASED in found else UNCHANGED
+        return RELEASED
+    if found == {PASSED}:
+        return PASSED
+    # One that is unchanged has what was asked for, since whenever.
     if not found <= _ON_OLD:
         return PARTIAL
-    return ABORTED if list(services) == [ABORTED] else ROLLED_BACK if found & {ABORTED, UNDONE} else NOT_STARTED
+    return ABORTED if list(services) == [ABORTED] else ROLLED_BACK

@@ -60,6 +60,31 @@ def test_no_wish_is_left_over() -> None:
     assert known == {wish for name in NAMES for wish in wishes(name)}
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_the_survey_of_awx_asks_each_wish_as_it_is_checked(name: str) -> None:
+    """So that nothing has to be given as an extra variable, and no answer is refused."""
+    awx = load(PLAYBOOKS / "vars" / "awx.yml")
+    (job,) = [job for job in awx["awx_jobs"] if job["playbook"] == name]
+    named = awx["awx_release_questions"] if "awx_release_questions" in job["questions"] else job["questions"]
+    questions = {awx["awx_questions"][key]["variable"]: awx["awx_questions"][key] for key in named}
+    assert set(questions) == set(wishes(name))
+    assert len(questions) == len(named)
+    (play,) = load(PLAYBOOKS / f"{name}.yml")
+    assert {wish for wish, question in questions.items() if question["required"]} == set(
+        play["vars"]["wishes_required"]
+    )
+    known = load(PLAYBOOKS / "vars" / "wishes.yml")["wishes_known"]
+    for wish, question in questions.items():
+        choices = ["no", "yes"] if known[wish]["type"] == "bool" else known[wish].get("choices")
+        assert question.get("choices") == choices, wish
+
+
+def test_no_question_of_awx_is_left_over() -> None:
+    awx = load(PLAYBOOKS / "vars" / "awx.yml")
+    lists = [job["questions"] for job in awx["awx_jobs"] if isinstance(job["questions"], list)]
+    assert awx["awx_questions"].keys() == {key for keys in [awx["awx_release_questions"], *lists] for key in keys}
+
+
 def test_awx_documents_its_variables() -> None:
     text = (PLAYBOOKS / "awx.yml").read_text()
     (play,) = load(PLAYBOOKS / "awx.yml")

@@ -231,6 +231,32 @@ def test_the_rest_is_told_too() -> None:
         assert text in told
 
 
+def test_an_experiment_is_called_one_and_shows_its_arms_side_by_side() -> None:
+    arms = [
+        {
+            "analysis": "stable-errors",
+            "phase": "Successful",
+            "count": 3,
+            "mean": 0.25,
+            "min": 0,
+            "max": 0.5,
+            "last": 0.5,
+        },
+        {"analysis": "canary-errors", "phase": "Failed", "count": 0, "mean": None, "min": None, "max": None},
+    ]
+    experiment = {"name": "trial", "phase": "Successful", "comparison": [{"metric": "errors", "analyses": arms}]}
+    result = {"reason": "successful", "msg": "it is Successful", "experiment": experiment}
+    service = {"namespace": "web", "name": "shop", "results": [{"action": "experiment", "result": result}]}
+    told = words(shown(release(service)))
+    for text in (
+        "Experiment with web/shop",
+        "✔ Experiment passed, nothing was released",
+        "errors stable-errors Successful 3 0.25 0 0.5 0.5",
+        "errors canary-errors Failed 0",
+    ):
+        assert text in told
+
+
 def test_a_way_back_that_failed_says_so() -> None:
     undone = {"action": "rollout_undo", "result": {"reason": "timeout", "msg": "it hangs"}}
     told = words(shown(release({"name": "a", "results": [undone]}, {"name": "b"})))

@@ -93,6 +93,9 @@ def test_the_roles_word_counts_if_it_is_one() -> None:
         (["planned", "planned"], "planned"),
         (["released", "aborted"], "partial"),
         (["released", "not_started"], "partial"),
+        # It had what was asked for before, as after a run that was killed.
+        (["unchanged", "aborted"], "partial"),
+        (["unchanged", "undone", "not_started"], "partial"),
         (["aborted"], "aborted"),
         (["undone", "aborted", "not_started"], "rolled_back"),
     ],
@@ -193,6 +196,34 @@ def test_weights_change_with_the_revision() -> None:
         ("01", 5, 20),
         ("03", 6, 20),
     ]
+
+
+def seen(second: int, revision: int, weight: int, message: str = "") -> Tree:
+    return state(second, revision=revision, weight={"set": weight, "actual": weight}, message=message)
+
+
+def drawn(wanted: int, *timeline: Tree) -> list[tuple[str, int, int]]:
+    """The line of a run that is about that revision."""
+    made = service(results=[result("observed", action="rollout_set_image", revision=wanted), waited(*timeline)])
+    return [(item["time"][17:19], item["revision"], item["set"]) for item in made["weights"]]
+
+
+def test_the_weight_of_the_old_version_is_not_that_of_the_new_one() -> None:
+    """The controller numbers the new revision before it says how much of the requests it gets."""
+    unseen = "waiting for rollout spec update to be observed"
+    timeline = [seen(1, 4, 100), seen(2, 4, 100, unseen), seen(3, 5, 100, unseen), seen(4, 5, 20)]
+    assert drawn(5, *timeline) == [("04", 5, 20)]
+    # Nor is it that of what an undo makes; what was on its way until then was.
+    assert drawn(5, *timeline, seen(5, 5, 60, unseen), seen(6, 6, 60, unseen), seen(7, 6, 0)) == [
+        ("04", 5, 20),
+        ("07", 6, 0),
+    ]
+
+
+def test_a_run_that_finds_its_version_there_draws_it_from_the_beginning() -> None:
+    assert drawn(5, seen(1, 5, 20), seen(2, 5, 60)) == [("01", 5, 20), ("02", 5, 60)]
+    assert drawn(4, seen(1, 4, 100)) == [("01", 4, 100)]
+    assert drawn(5, seen(1, 4, 100)) == [], "it was never seen"
 
 
 def test_pauses_begin_and_end() -> None:
@@ -306,6 +337,57 @@ def test_experiments_are_told_by_the_look_that_says_most() -> None:
     made = service(results=looks)
     assert [(item["name"], item["phase"]) for item in made["experiments"]] == [("e", "Running")]
     assert [item["kind"] for item in made["analyses"]] == ["experiment"]
+
+
+TRIED: Tree = {
+    "name": "trial",
+    "phase": "Successful",
+    "templates": [{"name": "stable", "status": "Successful"}],
+    "analysis": [{"name": "trial-canary-errors", "kind": "experiment", "phase": "Successful"}],
+    "comparison": [
+        {
+            "metric": "errors",
+            "analyses": [{"analysis": "canary-errors", "phase": "Successful", "count": 2, "mean": 0.5}],
+        }
+    ],
+}
+
+
+def tried(reason: str = "successful") -> Tree:
+    """What the module experiment has returned."""
+    note = {"time": "2026-01-01T12:00:01Z", "reason": "experiment", "message": "trial is Pending"}
+    return {"reason": reason, "changed": True, "msg": f"it is {reason}", "experiment": TRIED, "timeline": [note]}
+
+
+def test_an_experiment_of_its_own_has_a_report() -> None:
+    made = build(release({"name": "shop", "results": [{"action": "experiment", "result": tried()}]}))
+    assert made["verdict"] == verdict.PASSED
+    (told,) = made["services"]
+    assert (told["verdict"], told["reason"], told["started"][17:19]) == (verdict.PASSED, "successful", "01")
+    assert [item["name"] for item in told["analyses"]] == ["trial-canary-errors"]
+    (found,) = told["experiments"]
+    assert found["comparison"] == [
+        {
+            "metric": "errors",
+            "analyses": [
+                {
+                    "analysis": "canary-errors",
+                    "phase": "Successful",
+                    "count": 2,
+                    "last": None,
+                    "mean": 0.5,
+                    "min": None,
+                    "max": None,
+                }
+            ],
+        }
+    ]
+
+
+@pytest.mark.parametrize("reason", ["analysis_failed", "inconclusive", "timeout"])
+def test_an_experiment_that_has_not_passed_has_failed(reason: str) -> None:
+    made = build(release({"results": [{"action": "experiment", "result": tried(reason)}]}))
+    assert (made["verdict"], made["reason"]) == (verdict.FAILED, reason)
 
 
 # -- Checks, traffic, who
