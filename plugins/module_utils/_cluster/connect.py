@@ -101,15 +101,16 @@ def _nothing_left() -> Iterator[None]:
         yield
     finally:
         kube_config._create_temp_file_with_content = create
-        for content in files.keys() - known:
-            _remove(Path(files.pop(content)))
+        for made in files.keys() - known:
+            _remove(Path(files.pop(made)))
 
 
 def _file_in_memory(content: bytes | str, *_place: object, **_manner: object) -> str:
     """Stands in for the client's function that makes a temporary file: the path of one without a name."""
     descriptor = os.memfd_create("kubeconfig")
     path = str(_DESCRIPTORS / str(descriptor))
-    kube_config._temp_files[str(content)] = path
+    # By itself and not by its content, which two entries of a kubeconfig may share: each file is closed.
+    kube_config._temp_files[path] = path
     with open(descriptor, "wb", closefd=False) as file:
         file.write(content.encode() if isinstance(content, str) else content)
     return path

@@ -206,6 +206,16 @@ def test_a_key_never_gets_to_the_disk(certificates: Path, monkeypatch: pytest.Mo
     assert set(Path("/proc/self/fd").iterdir()) == before
 
 
+@pytest.mark.skipif(not IN_MEMORY, reason="this system has no files in memory")
+def test_two_entries_of_the_same_content_leave_no_file_open(certificates: Path) -> None:
+    both = inline(certificates)
+    user = both["users"][0]["user"]
+    both["clusters"][0]["cluster"]["certificate-authority-data"] = user["client-certificate-data"]
+    before = set(Path("/proc/self/fd").iterdir())
+    connect({"kubeconfig": both})
+    assert set(Path("/proc/self/fd").iterdir()) == before
+
+
 def test_files_of_others_are_left_alone(certificates: Path, temporary: Path) -> None:
     other = Path(kube_config._create_temp_file_with_content("of somebody else"))
     connect({"kubeconfig": inline(certificates)})
