@@ -54,6 +54,12 @@ class Shop:
         called = f'destination_service_name="canary",destination_service_namespace="{self.stage.namespace}"'
         return f"sum(increase(istio_requests_total{{{called}}}[$window]))"
 
+    @property
+    def users(self) -> str:
+        """PromQL for all requests that users have sent in `$window`, whoever was to answer."""
+        called = f'destination_service_name=~"stable|canary",destination_service_namespace="{self.stage.namespace}"'
+        return f"sum(increase(istio_requests_total{{{called}}}[$window]))"
+
     def calls_of_the_canary(self) -> float:
         """In the last seconds."""
         query = self.counted.replace("$window", "3s") + " or vector(0)"
@@ -108,6 +114,19 @@ def kill(shop: Shop, part: str) -> None:
     record = Record.load(shop.stage.lab.name)
     os.kill(record.process(part).pid, signal.SIGKILL)
     eventually(lambda: not record.running(part))
+
+
+def test_a_release_begins_only_with_users(shop: Shop) -> None:
+    """Asked of what users send, not of the canary, which nobody can have reached yet."""
+    stable, version = shop.answering().pop(), shop.next_version()
+    refused = shop.release.fails(**shop.demand(version), traffic=shop.users.replace("stable|canary", "nobody"))
+    assert f"not known whether anybody sends requests to Rollout {shop.stage.namespace}/shop" in refused
+    assert "gives nothing" in refused
+    assert shop.answering() == {stable}
+
+    done = shop.release.run(**shop.demand(version), traffic=shop.users, in_lab=True).succeeded()
+    assert "promoted past 1 gate(s), each on evidence" in shop.release.said(done)
+    eventually(lambda: shop.answering() == {version})
 
 
 @pytest.mark.parametrize("part", PARTS)

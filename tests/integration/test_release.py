@@ -225,6 +225,12 @@ def test_a_wish_that_cannot_be_met_changes_nothing(stage: Stage, release: Releas
     unheard = release.fails(images=SECOND, checks=[{"query": "up"}], prometheus_address="http://127.0.0.1:9")
     assert "127.0.0.1:9" in unheard
 
+    # Nobody would be there to judge it by.
+    empty = release.fails(images=SECOND, traffic="vector(0)")
+    assert f"Nobody sends requests to Rollout {stage.namespace}/shop: vector(0) gives 0, below min 1" in empty
+    assert "leave traffic out of release_preflight" in empty
+    assert "It is not known whether anybody sends requests" in release.fails(images=SECOND, traffic="sum(")
+
     stage.kubectl("label", "rollout", "shop", "argocd.argoproj.io/instance=web")
     said = release.fails(images=SECOND, gitops="refuse")
     assert "is managed by Argo CD (Application web), so the image of container app was not written" in said

@@ -27,7 +27,7 @@ _DURATIONS: Mapping[str, Callable[[str, object], float]] = {
     "watch_interval": parse_span,
 }
 _COUNTS = ("min_requests", "evidence_timeout")
-_ASKS_PROMETHEUS = ("requests", "signals", "checks")
+_ASKS_PROMETHEUS = ("requests", "signals", "checks", "traffic")
 
 
 def faults(wishes: Sequence[Wish], address: str) -> list[str]:
@@ -77,6 +77,8 @@ def _kinds(wish: Wish) -> Iterator[str]:
         for key in keys:
             if not isinstance(wish[key], kind):
                 yield f"release_{key} is {wish[key]!r}: give a {word}"
+    if not isinstance(wish["traffic"], (str, type(None))):
+        yield f"release_traffic is {wish['traffic']!r}: give a text, the PromQL that counts the requests of all users"
     for place, files in wish["hooks"].items() if isinstance(wish["hooks"], Mapping) else ():
         if files is not None and not isinstance(files, (list, tuple)):
             yield f"release_hooks.{place} is {files!r}: give a list"
@@ -118,6 +120,7 @@ def _queries(wish: Wish) -> Iterator[str]:
         "signals": wish["signals"],
         "requests": wish["requests"].values(),
         "checks": [check["query"] for check in wish["checks"]],
+        "traffic": filter(None, [wish["traffic"]]),
     }
     for key, queries in asked.items():
         if any(map(_blank, queries)):

@@ -25,6 +25,7 @@ def wish(**more: Any) -> Tree:
         "min_requests": 0,
         "requests": {},
         "signals": [],
+        "traffic": "",
         "checks": [],
         "accept_silence": [],
         "evidence_timeout": 60,
@@ -45,6 +46,8 @@ def wish(**more: Any) -> Tree:
         {"checks": [CHECK, {"query": "up"}, {"query": "up", "min": "1"}], "signals": ["up"]},
         {"hooks": {"before": ["a.yml"], "gate": [], "after": None}},
         {"watch": "0s", "watch_interval": "1h"},
+        {"traffic": "sum(increase(hits[$window]))"},
+        {"traffic": None},
     ],
 )
 def test_what_can_be_done(more: Tree) -> None:
@@ -70,12 +73,14 @@ def test_what_can_be_done(more: Tree) -> None:
         ({"min_requests": "-5"}, "release_min_requests is -5: give 0 or more"),
         ({"min_requests": 5}, "release_min_requests is 5, but release_requests does not say how to count them"),
         ({"signals": "up"}, "release_signals is 'up': give a list"),
+        ({"traffic": ["hits"]}, "release_traffic is ['hits']: give a text, the PromQL that counts"),
         ({"accept_silence": "errors"}, "release_accept_silence is 'errors': give a list"),
         ({"images": "app=shop:2"}, "release_images is 'app=shop:2': give a dictionary"),
         ({"requests": ["hits"]}, "release_requests is ['hits']: give a dictionary"),
         ({"hooks": {"gate": "smoke.yml"}}, "release_hooks.gate is 'smoke.yml': give a list"),
         ({"signals": ["up", " "]}, "release_signals has an entry without a query: take it out, or write its PromQL"),
         ({"requests": {"canary": None}}, "release_requests has an entry without a query"),
+        ({"traffic": " "}, "release_traffic has an entry without a query"),
         ({"checks": [{"query": "", "max": 1}]}, "release_checks has an entry without a query"),
         (
             {"checks": [{"query": "errors", "min": 2, "max": "1"}]},
@@ -109,6 +114,7 @@ def test_a_service_that_is_named_twice() -> None:
     ("more", "names"),
     [
         ({"signals": ["up"]}, "release_signals asks"),
+        ({"traffic": "hits"}, "release_traffic asks"),
         ({"checks": [CHECK], "requests": {"canary": "hits"}}, "release_requests and release_checks ask"),
     ],
 )
