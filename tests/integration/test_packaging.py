@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import tarfile
 from pathlib import Path
@@ -63,6 +64,27 @@ def test_the_tarball_ships_only_what_users_need(tarball: Path) -> None:
 
     assert {name.split("/")[0] for name in names} <= SHIPPED
     assert [name for name in names if name.endswith(".pyc") or "__pycache__" in name] == []
+
+
+@pytest.mark.smoke
+def test_the_execution_environment_is_accepted_as_the_guide_says(tarball: Path, tmp_path: Path) -> None:
+    """No image is built, which needs a container engine; its build context has this collection in it."""
+    for file in (tarball, ROOT / "execution-environment.yml"):
+        shutil.copy(file, tmp_path)
+    ansible(
+        "ansible-builder", "create", f"--file={tmp_path}/execution-environment.yml", f"--context={tmp_path}/context"
+    )
+    built = tmp_path / "context" / "_build"
+    asked = yaml.safe_load((built / "requirements.yml").read_text())["collections"]
+    assert [collection["name"] for collection in asked] == [f"collections/{tarball.name}", "kubernetes.core"]
+    assert (built / "collections" / tarball.name).read_bytes() == tarball.read_bytes()
+
+
+def test_the_image_gets_the_python_packages_that_the_collection_names(installed: Path) -> None:
+    """Found by ansible-builder, as it finds them while it builds the image."""
+    told = yaml.safe_load(ansible("ansible-builder", "introspect", "--sanitize", str(installed)))
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    assert [found.split("#")[0].strip() for found in told["python"]] == [line for line in lines if line[0] != "#"]
 
 
 @pytest.mark.smoke
