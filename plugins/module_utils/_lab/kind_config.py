@@ -99,9 +99,14 @@ def differences(recorded: Mapping[str, Any], wanted: Shape) -> list[str]:
     found = [
         f"its {key} is {recorded.get(key)}, wanted is {now[key]}"
         for key in ("engine", "image", "control_planes", "workers")
-        if recorded.get(key) != now[key]
+        if _essence(recorded.get(key)) != _essence(now[key])
     ]
     return found + _port_differences(recorded.get("ports") or {}, now["ports"])
+
+
+def _essence(value: object) -> object:
+    """Of an image its last name with tag and digest: it is the same one, whichever registry it comes from."""
+    return value.rpartition("/")[2] if isinstance(value, str) else value
 
 
 def _port_differences(recorded: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:

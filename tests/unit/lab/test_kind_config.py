@@ -131,6 +131,11 @@ def test_fewer_ports_are_no_reason_for_a_new_cluster() -> None:
     assert kind_config.differences(recorded(), replace(SHAPE, ports=())) == []
 
 
+def test_the_same_image_from_another_registry_is_no_difference() -> None:
+    elsewhere = replace(SHAPE, image=f"mirror.example.com/copies/kindest/node:v1.36.4@{DIGEST}")
+    assert kind_config.differences(recorded(), elsewhere) == []
+
+
 def test_a_record_that_says_nothing_differs_in_everything() -> None:
     assert len(kind_config.differences({}, SHAPE)) == 6
 

@@ -46,7 +46,7 @@ def test_nothing_else_names_a_place_elsewhere(name: str) -> None:
     role = Role(name)
     free = {key for key, value in role.defaults.items() if ELSEWHERE.search(str(value))}
     assert free <= sources(role)
-    assert list(places(name)) == (["vars/main.yml: kindest/node:v1"] if name == "kind_cluster" else [])
+    assert list(places(name)) == []
 
 
 def places(name: str) -> Iterator[str]:
