@@ -48,28 +48,21 @@ class Shop:
     release: Release
     versions: Iterator[int] = field(default_factory=lambda: itertools.count(2))
 
-    @property
-    def counted(self) -> str:
-        """PromQL for the requests to the canary's Service in `$window`."""
-        called = f'destination_service_name="canary",destination_service_namespace="{self.stage.namespace}"'
-        return f"sum(increase(istio_requests_total{{{called}}}[$window]))"
-
-    @property
-    def users(self) -> str:
-        """PromQL for all requests that users have sent in `$window`, whoever was to answer."""
-        called = f'destination_service_name=~"stable|canary",destination_service_namespace="{self.stage.namespace}"'
+    def requests(self, services: str) -> str:
+        """PromQL for the requests in `$window` to those of these Services, a regular expression."""
+        called = f'destination_service_name=~"{services}",destination_service_namespace="{self.stage.namespace}"'
         return f"sum(increase(istio_requests_total{{{called}}}[$window]))"
 
     def calls_of_the_canary(self) -> float:
         """In the last seconds."""
-        query = self.counted.replace("$window", "3s") + " or vector(0)"
+        query = self.requests("canary").replace("$window", "3s") + " or vector(0)"
         return Prometheus(self.stage.lab.record["addresses"]["prometheus"]).instant(query).samples[0].value
 
     def demand(self, version: str) -> dict[str, Any]:
         """The role's variables for that version: it wants requests."""
         return {
             "images": {"app": f"shop:{version}"},
-            "requests": {"canary": self.counted},
+            "requests": {"canary": self.requests("canary")},
             "min_requests": 20,
             "evidence_timeout": 30,
         }
@@ -119,12 +112,12 @@ def kill(shop: Shop, part: str) -> None:
 def test_a_release_begins_only_with_users(shop: Shop) -> None:
     """Asked of what users send, not of the canary, which nobody can have reached yet."""
     stable, version = shop.answering().pop(), shop.next_version()
-    refused = shop.release.fails(**shop.demand(version), traffic=shop.users.replace("stable|canary", "nobody"))
+    refused = shop.release.fails(**shop.demand(version), traffic=shop.requests("nobody"))
     assert f"not known whether anybody sends requests to Rollout {shop.stage.namespace}/shop" in refused
     assert "gives nothing" in refused
     assert shop.answering() == {stable}
 
-    done = shop.release.run(**shop.demand(version), traffic=shop.users, in_lab=True).succeeded()
+    done = shop.release.run(**shop.demand(version), traffic=shop.requests("stable|canary"), in_lab=True).succeeded()
     assert "promoted past 1 gate(s), each on evidence" in shop.release.said(done)
     eventually(lambda: shop.answering() == {version})
 
