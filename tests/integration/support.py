@@ -17,6 +17,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.progressive.delivery.plugins.module_utils._lab.files import locked
+
 COLLECTION = "progressive.delivery"
 
 # Seconds. The first playbook may have to build the tools; everything after that is short.
@@ -185,11 +187,13 @@ def own_lab(purpose: str) -> str:
 
 
 def sweep_labs() -> None:
-    """Take down the labs of test runs that are no more."""
-    for folder in Lab("any").folder.parent.glob("test-*-*"):
-        owner = folder.name.rpartition("-")[2]
-        if owner.isdigit() and not Path("/proc", owner).exists():
-            lab_down(folder.name)
+    """Take down the labs of test runs that are no more; one process at a time, and the next finds them gone."""
+    labs = Lab("any").folder.parent
+    with locked(labs / ".sweep.lock"):
+        for folder in labs.glob("test-*-*"):
+            owner = folder.name.rpartition("-")[2]
+            if owner.isdigit() and not Path("/proc", owner).exists():
+                lab_down(folder.name)
 
 
 def lab_up(name: str, *, live: bool = False) -> Lab:

@@ -228,6 +228,7 @@ def converge(name: str, wish: Wish, cache: Cache | None = None) -> tuple[Lab, Ou
         refuse_other_provider(paths, known, EMBEDDED)
         lab = Lab(paths, known or _new_record(paths))
         _complete(lab)
+        lab._save()  # at once, for a lab that is made at the same moment to see which ports are taken
         lab.record["bin"] = dict(wish.tools)
         if wish.versions:
             lab.record["versions"] = dict(wish.versions)
@@ -329,18 +330,22 @@ def destroy(name: str, cache: Cache | None = None, grace: float = 3.0) -> bool:
     Works on half a lab: without a readable lab.json, its processes are known by their mark.
     """
     paths = (cache or Cache.default()).lab(name)
-    if not paths.folder.exists():
-        return False
     with locked(paths.lock):
-        known = _known_processes(paths)
-        base = ("kube-apiserver", "etcd")
-        processes.stop([process for key, process in known.items() if key not in base], grace)
-        for key in base:
-            processes.stop([known[key]] if key in known else [], grace)
-        processes.stop(processes.marked(paths.folder), grace)
-        shutil.rmtree(paths.folder)
+        there = paths.folder.exists()  # seen under the lock: somebody else may be destroying it just now
+        if there:
+            _end_all(paths, grace)
+            shutil.rmtree(paths.folder)
         paths.lock.unlink()
-    return True
+    return there
+
+
+def _end_all(paths: LabPaths, grace: float) -> None:
+    known = _known_processes(paths)
+    base = ("kube-apiserver", "etcd")
+    processes.stop([process for key, process in known.items() if key not in base], grace)
+    for key in base:
+        processes.stop([known[key]] if key in known else [], grace)
+    processes.stop(processes.marked(paths.folder), grace)
 
 
 def _known_processes(paths: LabPaths) -> dict[str, Process]:

@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.progressive.delivery.plugins.module_utils._lab import control_plane, lab, processes
 from ansible_collections.progressive.delivery.plugins.module_utils._lab.errors import LabError
+from ansible_collections.progressive.delivery.plugins.module_utils._lab.files import locked
 from ansible_collections.progressive.delivery.plugins.module_utils._lab.lab import Lab, Wish
 from ansible_collections.progressive.delivery.plugins.module_utils._lab.paths import Cache
 from ansible_collections.progressive.delivery.plugins.module_utils._lab.processes import Process
@@ -138,6 +141,21 @@ def test_destroying_ends_what_is_recorded_and_spares_everything_else(blue: Lab, 
         assert not blue.paths.lock.exists()
     finally:
         processes.stop([foreign])
+
+
+def test_one_of_two_that_destroy_a_lab_at_once_finds_it_gone(
+    blue: Lab, cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def late(path: Path) -> Iterator[None]:
+        monkeypatch.undo()
+        assert lab.destroy("blue", cache)
+        with locked(path):
+            yield
+
+    monkeypatch.setattr(lab, "locked", late)
+    assert lab.destroy("blue", cache) is False
+    assert list(blue.paths.folder.parent.iterdir()) == []
 
 
 @pytest.mark.parametrize("damage", ["missing", "not json"])
