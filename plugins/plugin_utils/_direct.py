@@ -27,7 +27,7 @@ from ansible.module_utils.common.json import Direction, get_module_decoder, get_
 from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.errors import UnsupportedError
 from ansible_collections.progressive.delivery.plugins.module_utils import _module as frame
-from ansible_collections.progressive.delivery.plugins.module_utils._cluster.configuration import keep_spare_context
+from ansible_collections.progressive.delivery.plugins.module_utils._cluster.rehearsal import rehearse
 from ansible_collections.progressive.delivery.plugins.module_utils._engine.progress import Progress
 from ansible_collections.progressive.delivery.plugins.plugin_utils._local import Local
 
@@ -39,7 +39,7 @@ _ENCODER = get_module_encoder("legacy", Direction.CONTROLLER_TO_MODULE)
 _DECODER = get_module_decoder("legacy", Direction.CONTROLLER_TO_MODULE)
 
 
-keep_spare_context()
+rehearse()
 
 
 class Direct(Local):

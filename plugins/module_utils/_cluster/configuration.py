@@ -15,20 +15,17 @@ import re
 import ssl
 import threading
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
 from .errors import BadConfiguration
-from .libraries import MISSING, MarkedYAMLError, YAMLError, create_urllib3_context
+from .libraries import MarkedYAMLError, YAMLError
+from .rehearsal import new_context
 
 _MISSING_KEY = re.compile(r"Expected key (\S+) in ")
 _MISSING_ENTRY = re.compile(r"Expected object with name (.+) in .*/(context|cluster|user)s list")
-
-# For the first connection of a worker; it has a copy of its own.
-_SPARE: list[ssl.SSLContext] = []
 
 
 class LoggedErrors(logging.Handler):
@@ -85,27 +82,12 @@ def check_host(host: str) -> None:
         raise BadConfiguration(f"host: {host!r} is no address of an apiserver; {remedy}")
 
 
-def keep_spare_context() -> None:
-    """Make a TLS context with all that OpenSSL sets up at its first handshake: once, for all forks of this process."""
-    if MISSING is not None:
-        return
-    context = create_urllib3_context()
-    nobody = context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="nobody")
-    with suppress(ssl.SSLWantReadError):
-        nobody.do_handshake()
-    _SPARE.append(context)
-
-
-def _new_context(verify: bool) -> ssl.SSLContext:
-    context = _SPARE.pop() if _SPARE else create_urllib3_context()
-    context.check_hostname = verify
-    context.verify_mode = ssl.CERT_REQUIRED if verify else ssl.CERT_NONE
-    return context
-
-
 def tls_context(spec: Mapping[str, Any], configuration: Any) -> ssl.SSLContext:
     """With the certificates loaded, here, where it is known which is which. Raises BadConfiguration."""
-    context = _new_context(bool(configuration.verify_ssl))
+    verify = bool(configuration.verify_ssl)
+    context = new_context()
+    context.check_hostname = verify
+    context.verify_mode = ssl.CERT_REQUIRED if verify else ssl.CERT_NONE
     if configuration.ssl_ca_cert:
         try:
             context.load_verify_locations(configuration.ssl_ca_cert)

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From Ansible's auth options to a connection: the one file that uses kubernetes.core.
 
-Its configuration functions are used without ``get_api_client``, which would ask the server for its
+What it makes of options and variables is used without ``get_api_client``, which would ask the server for its
 API groups first; the paths that we need are known.
 """
 
@@ -13,8 +13,9 @@ import os
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from .cluster import Cluster
@@ -29,6 +30,7 @@ from .libraries import (
     YAMLError,
     core,
     kube_config,
+    load_incluster_config,
     urllib3,
 )
 
@@ -37,7 +39,7 @@ _STUMBLES = (ConfigException, YAMLError, OSError, ValueError, TypeError, LookupE
 # Files without a name, which Linux has.
 _DESCRIPTORS = Path("/proc/self/fd")
 IN_MEMORY = hasattr(os, "memfd_create") and _DESCRIPTORS.is_dir()
-# The client keeps a default configuration and a list of temporary files for the whole process.
+# The client keeps its list of temporary files for the whole process.
 _SHARED = threading.Lock()
 
 
@@ -58,7 +60,8 @@ class KubernetesTransport:
                 headers[setting["key"]] = setting["value"]
         if "authorization" not in headers and self._configuration.username and self._configuration.password:
             headers["authorization"] = self._configuration.get_basic_auth_token()
-        headers.extend(self._impersonation)
+        for name, value in self._impersonation:
+            headers.add(name, value)
         return headers
 
 
@@ -126,21 +129,53 @@ def _remove(file: Path) -> None:
 def _configuration(spec: Mapping[str, Any]) -> Any:
     """The client's configuration by these options and nothing else.
 
-    The client hands a kubeconfig over in a default that the whole process shares; what one connection
-    leaves there, its certificate for example, must not get into the next.
+    Made once, when all of it is known: each one asks the environment for proxies, and what the client reads by itself
+    would become a default of the whole process, from which a certificate could get into the next connection.
     """
-    # The client has read this at its import, which was before the task's environment.
-    kube_config.KUBE_CONFIG_DEFAULT_LOCATION = os.environ.get("KUBECONFIG", "~/.kube/config")
     with LoggedErrors() as logged:
-        Configuration.set_default(None)
-        try:
-            configuration = core._create_configuration(dict(spec))
-        finally:
-            Configuration.set_default(None)
+        settings = ({} if _suffices(spec) else _found(spec)) | _given(spec)
+        configuration = Configuration(host=settings.pop("host", None))
+        for name, value in settings.items():
+            setattr(configuration, name, value)
     if logged.messages and not has_credentials(configuration):
         text = f"kubeconfig: the login command of its user failed ({logged.messages[-1]})"
         raise BadConfiguration(f"{text}; log in again, or correct the user's exec entry")
     return configuration
+
+
+def _suffices(spec: Mapping[str, Any]) -> bool:
+    """Whether these options say where to and who: then no file is read, as with kubernetes.core's modules."""
+    pairs = (("api_key",), ("username", "password"), ("cert_file", "key_file"))
+    return bool(spec.get("host")) and any(all(spec.get(name) for name in pair) for pair in pairs)
+
+
+def _found(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """What the cluster that we run in says, or the kubeconfig. Raises what the client raises."""
+    found = SimpleNamespace(api_key={})
+    if not (spec.get("kubeconfig") or spec.get("context")):
+        with suppress(ConfigException):
+            load_incluster_config(client_configuration=found)
+            return vars(found)
+    options = {"client_configuration": found} | {name: spec.get(name) for name in ("context", "persist_config")}
+    if isinstance(spec.get("kubeconfig"), dict):
+        kube_config.load_kube_config_from_dict(config_dict=spec["kubeconfig"], **options)
+    else:
+        # The client has read the variable at its import, which was before the task's environment.
+        path = spec.get("kubeconfig") or os.environ.get("KUBECONFIG", "~/.kube/config")
+        kube_config.load_kube_config(config_file=path, **options)
+    return vars(found)
+
+
+def _given(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The options as settings of the client; they count for more than what is found."""
+    given = {name: value for name, value in spec.items() if value is not None}
+    if "host" in given:
+        given["host"] = given["host"].rstrip("/")
+    if "api_key" in given:
+        given["api_key"] = {"authorization": f"Bearer {given['api_key']}"}
+    if "proxy_headers" in given:
+        given["proxy_headers"] = urllib3.util.make_headers(**given["proxy_headers"])
+    return given
 
 
 def _pool(configuration: Any, context: ssl.SSLContext) -> urllib3.PoolManager:

@@ -24,6 +24,7 @@ __all__ = [
     "core",
     "create_urllib3_context",
     "kube_config",
+    "load_incluster_config",
     "urllib3",
 ]  # fmt: skip
 
@@ -34,7 +35,7 @@ try:
     from ansible_collections.kubernetes.core.plugins.module_utils.k8s import client as core
     from kubernetes.client import Configuration
     from kubernetes.client.rest import RESTClientObject
-    from kubernetes.config import ConfigException, kube_config
+    from kubernetes.config import ConfigException, kube_config, load_incluster_config
     from urllib3.exceptions import HTTPError, NewConnectionError, ProxyError, TimeoutError
     from urllib3.util.ssl_ import create_urllib3_context
     from yaml import MarkedYAMLError, YAMLError

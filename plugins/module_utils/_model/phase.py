@@ -25,6 +25,8 @@ MANUALLY_PAUSED = "manually paused"
 
 COMPLETED_ANALYSIS = frozenset({"Successful", "Failed", "Error", "Inconclusive"})
 
+_GO_INT = re.compile(r"([+-]?)0*([0-9]{1,19})")
+
 Phase = tuple[str, str]
 
 
@@ -47,7 +49,7 @@ def plugin_generation_observed(rollout: Rollout) -> bool:
 
 def _go_int(text: str) -> int | None:
     """What ``strconv.Atoi`` makes of a text; None where it fails."""
-    match = re.fullmatch(r"([+-]?)0*([0-9]{1,19})", text)
+    match = _GO_INT.fullmatch(text)
     number = int(match[1] + match[2]) if match else None
     return number if number is not None and -(2**63) <= number < 2**63 else None
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import os
+import socket
 import ssl
 import tempfile
 from collections.abc import Callable
@@ -16,9 +17,8 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.progressive.delivery.plugins.module_utils import _module as frame
-from ansible_collections.progressive.delivery.plugins.module_utils._cluster import configuration
+from ansible_collections.progressive.delivery.plugins.module_utils._cluster import rehearsal
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.cluster import Cluster
-from ansible_collections.progressive.delivery.plugins.module_utils._cluster.configuration import keep_spare_context
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.connect import IN_MEMORY, connect
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.errors import BadConfiguration
 from ansible_collections.progressive.delivery.plugins.module_utils._cluster.resources import ROLLOUT
@@ -404,15 +404,15 @@ def test_the_connection_is_a_cluster() -> None:
     assert cluster.host == "https://a.example:6443"
 
 
-# -- a TLS context made before the workers are
+# -- what is made and tried before the workers are
 
 
 @pytest.mark.parametrize("verify", [True, False])
 def test_a_spare_context_is_as_any_other_and_used_once(
     server: FakeServer, monkeypatch: pytest.MonkeyPatch, verify: bool
 ) -> None:
-    monkeypatch.setattr(configuration, "_SPARE", [])
-    keep_spare_context()
+    monkeypatch.setattr(rehearsal, "_SPARE", [])
+    rehearsal.rehearse()
     first, second = (
         connect({"host": "https://127.0.0.1:1", "api_key": "x", "validate_certs": verify})._transport
         for _turn in range(2)
@@ -423,13 +423,25 @@ def test_a_spare_context_is_as_any_other_and_used_once(
         (ssl.CERT_REQUIRED if verify else ssl.CERT_NONE, verify, contexts[1].options, contexts[1].minimum_version)
     }
     assert contexts[0].cert_store_stats() == contexts[1].cert_store_stats()
-    keep_spare_context()
+    rehearsal.rehearse()
     assert sent(server, host=server.host, api_key="secret")["authorization"] == "Bearer secret"
 
 
-def test_without_the_library_there_is_no_spare_context(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(configuration, "_SPARE", [])
-    monkeypatch.setattr(configuration, "MISSING", ImportError("urllib3"))
-    monkeypatch.setattr(configuration, "create_urllib3_context", object)
-    keep_spare_context()
-    assert configuration._SPARE == []
+def test_a_rehearsal_asks_nobody_and_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_address: object, **_options: object) -> None:
+        raise AssertionError("it has left this process")
+
+    monkeypatch.setattr(rehearsal, "_SPARE", [])
+    monkeypatch.setattr(socket, "create_connection", refused)
+    monkeypatch.setattr(socket, "getaddrinfo", refused)
+    before = sorted(os.listdir("/proc/self/fd"))
+    rehearsal.rehearse()
+    assert sorted(os.listdir("/proc/self/fd")) == before
+
+
+def test_without_the_library_there_is_no_rehearsal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rehearsal, "_SPARE", [])
+    monkeypatch.setattr(rehearsal, "MISSING", ImportError("urllib3"))
+    monkeypatch.setattr(rehearsal, "create_urllib3_context", object)
+    rehearsal.rehearse()
+    assert rehearsal._SPARE == []
