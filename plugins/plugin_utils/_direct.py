@@ -172,6 +172,8 @@ _TO_BE_DISCOVERED = ("auto", "auto_silent", "auto_legacy", "auto_legacy_silent")
 
 def _same_python(wanted: str) -> bool:
     """Whether that is the Python that runs us; a link into the folder of another environment is another Python."""
+    if wanted == sys.executable:
+        return True
     found = shutil.which(wanted)
     if found is None:
         return False
@@ -192,5 +194,7 @@ def _tells_invocation(variables: Variables) -> bool:
 
 
 def _censored(result: Result, hidden: set[str]) -> Result:
+    if not hidden:
+        return result
     kept = {key: value for key, value in result.items() if value is None or isinstance(value, bool)}
     return {**remove_values(result, hidden), **kept}

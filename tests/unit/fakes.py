@@ -89,7 +89,7 @@ class FakeCluster:
     def __init__(self, *objects: Tree) -> None:
         self.clock = FakeClock()
         self.requests: list[Request] = []
-        self.feeds_open = 0
+        self._feeds: list[FakeFeed] = []
         # How far the host's clock is ahead of the apiserver's, if that one tells.
         self.ahead: timedelta | None = None
         self._objects: dict[Key, Object] = {}
@@ -268,12 +268,17 @@ class FakeCluster:
             raise done
 
     @contextmanager
-    def feed(self, resource: Resource, start: Object) -> Iterator[FakeFeed]:
+    def feed(self, resource: Resource, start: Object, then: Callable[[], None] = lambda: None) -> Iterator[FakeFeed]:
         key = (resource.plural, start["metadata"]["name"])
         self._note(Request("watch", *key))
-        self.feeds_open += 1
-        yield FakeFeed(self, key, int(start["metadata"]["resourceVersion"]))
-        self.feeds_open -= 1
+        feed = FakeFeed(self, key, int(start["metadata"]["resourceVersion"]), then)
+        self._feeds.append(feed)
+        yield feed
+        self._feeds.remove(feed)
+
+    @property
+    def feeds_open(self) -> int:
+        return len(self._feeds)
 
     # -- inside
 
@@ -281,6 +286,8 @@ class FakeCluster:
         """Let everything happen that was to happen by now."""
         while self._script and self._script[0][0] <= self.clock.elapsed + 1e-9:
             heapq.heappop(self._script)[2]()
+        for feed in self._feeds:
+            feed.notice()
 
     def seconds_to_next(self) -> float | None:
         return self._script[0][0] - self.clock.elapsed if self._script else None
@@ -358,11 +365,21 @@ def version_of(raw: Object) -> int:
 class FakeFeed:
     """The versions of one object after ``start``; waits on the fake clock."""
 
-    def __init__(self, cluster: FakeCluster, key: Key, start: int) -> None:
-        self._cluster, self._key = cluster, key
+    def __init__(self, cluster: FakeCluster, key: Key, start: int, then: Callable[[], None]) -> None:
+        self._cluster, self._key, self._then = cluster, key, then
+        self._woken = False
         known = enumerate(cluster.events(key, 0), 1)
         old = (number for number, event in known if isinstance(event, Changed) and version_of(event.object) <= start)
-        self._position = max(old, default=0)
+        self._position = self._noticed = max(old, default=0)
+
+    def wake(self) -> None:
+        self._woken = True
+
+    def notice(self) -> None:
+        """Call ``then`` for each event that has come since."""
+        for _event in self._cluster.events(self._key, self._noticed):
+            self._noticed += 1
+            self._then()
 
     def next(self, timeout: float) -> Event | None:
         end = self._cluster.clock.elapsed + timeout
@@ -372,6 +389,9 @@ class FakeFeed:
             if waiting:
                 self._position += 1
                 return waiting[0]
+            if self._woken:
+                self._woken = False
+                return None
             due = self._cluster.seconds_to_next()
             left = end - self._cluster.clock.elapsed
             if due is None or due > left:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -204,9 +204,9 @@ class Cluster:
             timeout=timeout,
         )
 
-    def feed(self, resource: Resource, start: Object) -> Feed:
-        """The versions that follow ``start``, over interruptions."""
-        return Feed(self, resource, start)
+    def feed(self, resource: Resource, start: Object, then: Callable[[], None] = lambda: None) -> Feed:
+        """The versions that follow ``start``, over interruptions; ``then`` see ``Feed``."""
+        return Feed(self, resource, start, then)
 
     @contextmanager
     def watch(

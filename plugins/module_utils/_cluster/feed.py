@@ -58,15 +58,20 @@ class Watchable(Protocol):
 
 
 class Feed:
-    """Watches one object. Use as a context manager; ``next`` hands out the events in order."""
+    """Watches one object. Use as a context manager; ``next`` hands out the events in order.
 
-    def __init__(self, cluster: Watchable, resource: Resource, start: Object) -> None:
-        self._cluster, self._resource = cluster, resource
+    ``then`` is called in the feed's own thread whenever there is an event more to hand out.
+    """
+
+    def __init__(
+        self, cluster: Watchable, resource: Resource, start: Object, then: Callable[[], None] = lambda: None
+    ) -> None:
+        self._cluster, self._resource, self._then = cluster, resource, then
         self._namespace: str = start["metadata"]["namespace"]
         self._name: str = start["metadata"]["name"]
         self._uid: str = start["metadata"]["uid"]
         self._version: str = start["metadata"]["resourceVersion"]
-        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._wake: Callable[[], None] = lambda: None
         self._pause = FIRST_PAUSE
@@ -85,20 +90,28 @@ class Feed:
             self._wake()
 
     def next(self, timeout: float) -> Event | None:
-        """The next event, or None when none came within ``timeout`` seconds."""
+        """The next event, or None when none came within ``timeout`` seconds, or ``wake`` was called."""
         try:
             return self._events.get(timeout=max(timeout, 0.0))
         except queue.Empty:
             return None
 
+    def wake(self) -> None:
+        """Let a ``next`` return that waits, or the one that follows: there is something else to look at."""
+        self._events.put(None)
+
+    def _hand_out(self, event: Event) -> None:
+        self._events.put(event)
+        self._then()
+
     def _run(self) -> None:
         try:
             self._follow()
         except ClusterError as error:
-            self._events.put(Broken(error))
+            self._hand_out(Broken(error))
         except Exception as error:
             # Such as a login command that crashed. A feed that falls silent would look like an object at rest.
-            self._events.put(Broken(ClusterError(f"the watch of {self._name} failed: {cause(error)}")))
+            self._hand_out(Broken(ClusterError(f"the watch of {self._name} failed: {cause(error)}")))
 
     def _follow(self) -> None:
         while not self._stop.is_set():
@@ -123,7 +136,7 @@ class Feed:
         """Hand the events of one watch out, and say how it ended."""
         try:
             for event in self._watch():
-                self._events.put(event)
+                self._hand_out(event)
                 self._pause = FIRST_PAUSE
                 if isinstance(event, Gone):
                     return _End.GONE
@@ -138,7 +151,7 @@ class Feed:
 
     def _interrupted(self, error: Transient) -> None:
         if not self._stop.is_set():
-            self._events.put(Interrupted(error))
+            self._hand_out(Interrupted(error))
             self._stop.wait(error.retry_after or 0.0)
 
     def _catch_up(self, tell: bool) -> bool:
@@ -156,7 +169,7 @@ class Feed:
             return True  # what was missed is read after the next watch has failed too, or by it
         event = self._changed(found["items"][0]) if found["items"] else Gone()
         self._version = found["metadata"]["resourceVersion"]
-        self._events.put(event)
+        self._hand_out(event)
         return isinstance(event, Changed)
 
     def _changed(self, found: Object) -> Event:

@@ -22,16 +22,14 @@ from .outcome import Stop, unreachable
 from .ports import Clock, ClusterPort, FeedPort
 from .reader import Reader
 from .retry import Patience
-from .timeline import Timeline
+from .timeline import Contact, Timeline
 
 # A running controller answers within a second. After this long without an answer it is worth a line,
 TELL_AFTER = 10.0
 # and at a deadline this long is enough to say who is to blame.
 BLAME_AFTER = 3.0
-# How often to look whether something is overdue while no event comes,
+# How often to look whether something is overdue while no event comes.
 TICK = 5.0
-# and whether an analysis has measured something, while somebody listens.
-GLANCE = 0.5
 
 
 def check_controller(kind: str) -> str:
@@ -62,7 +60,7 @@ class Follower:
         self._started = clock.monotonic()
         self._context: AbstractContextManager[FeedPort] | None = None
         self._feed: FeedPort | None = None
-        self._lost: ClusterError | None = None
+        self._contact = Contact(cluster.host, timeline)
         self._overdue_since: float | None = None
         self._last_news = self._started
         self._told = False
@@ -83,7 +81,7 @@ class Follower:
         Raises Stop at the deadline, or when the object is gone.
         """
         feed = self._open(snapshot)
-        self._onlooker.look(snapshot.rollout)
+        self._onlooker.look(snapshot.rollout, feed, self._patience.remaining)
         wakes = self._moment(until)
         while self._clock.monotonic() < wakes:
             self._watch_controller(snapshot)
@@ -98,16 +96,17 @@ class Follower:
 
     def _news(self, feed: FeedPort, wakes: float, snapshot: Snapshot, waiting: str) -> Object | None:
         """The object of the next event; None when there was none for a while, or another one."""
-        pause = min(GLANCE if self._onlooker.busy else TICK, self._patience.remaining, wakes - self._clock.monotonic())
+        pause = min(TICK, self._patience.remaining, wakes - self._clock.monotonic())
         match feed.next(pause):
             case Changed(object=found):
-                self._reconnected()
+                self._last_news = self._clock.monotonic()
+                self._contact.is_back()
                 return found
             case Gone():
                 text = f"{snapshot.rollout.label} was deleted while the task waited"
                 raise Stop("deleted", f"{text} ({waiting}); find out who deleted it before creating it again")
             case Interrupted(error=error):
-                self._interrupted(error)
+                self._contact.is_lost(error)
             case Broken(error=error):
                 raise error
         return None
@@ -123,20 +122,9 @@ class Follower:
             self._feed = self._context.__enter__()
         return self._feed
 
-    def _interrupted(self, error: ClusterError) -> None:
-        if self._lost is None:
-            self._timeline.note("unreachable", f"{error}; trying again")
-        self._lost = error
-
-    def _reconnected(self) -> None:
-        self._last_news = self._clock.monotonic()
-        if self._lost is not None:
-            self._timeline.note("reconnected", f"{self._cluster.host} answers again")
-        self._lost = None
-
     def _watch_controller(self, snapshot: Snapshot) -> None:
         """Note when the controller starts to owe something, and say so once it owes it for long."""
-        debt = "" if self._lost else overdue(snapshot.rollout, snapshot.workload, self._clock.now())
+        debt = "" if self._contact.lost else overdue(snapshot.rollout, snapshot.workload, self._clock.now())
         if not debt:
             self._overdue_since, self._told = None, False
             return
@@ -149,8 +137,8 @@ class Follower:
     def _out_of_time(self, snapshot: Snapshot, waiting: str) -> Stop:
         elapsed = format_seconds(round(self._clock.monotonic() - self._started, 1))
         text = f"{snapshot.rollout.label}: no success within {elapsed}, {waiting}"
-        if self._lost is not None:
-            return unreachable(text, self._lost)
+        if self._contact.lost is not None:
+            return unreachable(text, self._contact.lost)
         absent = self._controller_absent(snapshot)
         if absent:
             text = f"{text}. The controller does not react: {absent}"

@@ -43,23 +43,23 @@ class News:
 class Beside(AbstractContextManager["Beside"]):
     """Watches AnalysisRuns beside what is waited for: they are only shown, so nothing that goes wrong here matters.
 
-    ``see`` gets each version of each of them.
+    ``see`` gets each version of each of them, in ``look``; the feed that ``wakes`` names is woken when there is one.
     """
 
     def __init__(self, cluster: ClusterPort, see: Callable[[Object], AnalysisRun]) -> None:
         self._cluster, self._see = cluster, see
         self._stack = ExitStack()
         self._feeds: dict[str, FeedPort] = {}
+        self._waiter: FeedPort | None = None
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.__exit__(kind, error, trace)
 
-    @property
-    def busy(self) -> bool:
-        """Whether there is anything that may bring news."""
-        return bool(self._feeds)
+    def wakes(self, feed: FeedPort) -> None:
+        """Whoever looks here waits for the events of that feed."""
+        self._waiter = feed
 
     def watch(self, namespace: str, name: str, timeout: float) -> None:
         """See a run, and from now on what becomes of it. ``timeout`` in seconds is for the one request."""
@@ -68,7 +68,11 @@ class Beside(AbstractContextManager["Beside"]):
         except ClusterError:
             return
         if not self._see(raw).completed:
-            self._feeds[name] = self._stack.enter_context(self._cluster.feed(ANALYSIS_RUN, raw))
+            self._feeds[name] = self._stack.enter_context(self._cluster.feed(ANALYSIS_RUN, raw, self._wake))
+
+    def _wake(self) -> None:
+        if self._waiter is not None:
+            self._waiter.wake()
 
     def look(self) -> None:
         """See what has come since the last call; does not wait."""
@@ -96,19 +100,18 @@ class Onlooker(AbstractContextManager["Onlooker"]):
     ) -> None:
         self._beside.__exit__(kind, error, trace)
 
-    @property
-    def busy(self) -> bool:
-        """Whether there is anything that may bring news."""
-        return self._beside.busy
+    def look(self, rollout: Rollout, feed: FeedPort, remaining: float) -> None:
+        """Watch the runs that the rollout's status names now, too, and wake ``feed`` for their news.
 
-    def look(self, rollout: Rollout) -> None:
-        """Watch the runs that the rollout's status names now, too."""
-        if not self._timeline.heard:
+        ``remaining`` are the seconds until the deadline, which a slow answer must not put off.
+        """
+        if not self._timeline.heard or remaining <= 0:
             return
+        self._beside.wakes(feed)
         for run in rollout.analysis:
             if run.name and run.name not in self._seen:
                 self._seen.add(run.name)
-                self._beside.watch(rollout.namespace, run.name, SHORT)
+                self._beside.watch(rollout.namespace, run.name, min(SHORT, remaining))
 
     def tell(self) -> None:
         """Tell what has come since the last call; does not wait."""

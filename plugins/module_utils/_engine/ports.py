@@ -8,7 +8,7 @@ The real ones are in ``_cluster`` and ``_prometheus``, tests bring their own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
@@ -22,7 +22,10 @@ class FeedPort(Protocol):
     """The versions of one object as they come."""
 
     def next(self, timeout: float) -> Event | None:
-        """The next event, or None after ``timeout`` seconds without one."""
+        """The next event, or None after ``timeout`` seconds without one, or once ``wake`` was called."""
+
+    def wake(self) -> None:
+        """Let a ``next`` return that waits, or the one that follows."""
 
 
 class ClusterPort(Protocol):
@@ -78,8 +81,10 @@ class ClusterPort(Protocol):
     ) -> None:
         """Delete one object."""
 
-    def feed(self, resource: Resource, start: Object) -> AbstractContextManager[FeedPort]:
-        """The versions that follow ``start``."""
+    def feed(
+        self, resource: Resource, start: Object, then: Callable[[], None] = ...
+    ) -> AbstractContextManager[FeedPort]:
+        """The versions that follow ``start``; ``then`` is called, in any thread, when there is an event more."""
 
 
 class PrometheusPort(Protocol):

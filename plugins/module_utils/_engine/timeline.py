@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .._cluster.errors import ClusterError
 from .._model.result import rollout_result
 from .._model.rollout import CANARY, Rollout
 from .._model.timestamps import format_milliseconds
@@ -74,6 +75,26 @@ class Timeline:
         self._heard_at = self._clock.monotonic()
         if self._listener is not None:
             self._listener(entry)
+
+
+class Contact:
+    """Whether the apiserver answers. Each change is noted once, so that an outage does not push the rest out."""
+
+    def __init__(self, host: str, timeline: Timeline) -> None:
+        self._host, self._timeline = host, timeline
+        self.lost: ClusterError | None = None
+
+    def is_lost(self, error: ClusterError) -> None:
+        """It does not, and this is why."""
+        if self.lost is None:
+            self._timeline.note("unreachable", f"{error}; trying again")
+        self.lost = error
+
+    def is_back(self) -> None:
+        """It does."""
+        if self.lost is not None:
+            self._timeline.note("reconnected", f"{self._host} answers again")
+        self.lost = None
 
 
 def _state(rollout: Rollout) -> Entry:

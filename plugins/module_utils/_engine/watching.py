@@ -18,12 +18,12 @@ from .._cluster.resources import ANALYSIS_RUN, EXPERIMENT, Object, Resource
 from .._model.analysis import MEASURED, SUCCESSFUL, UNHAPPY, AnalysisRun
 from .._model.durations import format_seconds
 from .._model.experiment import Experiment
-from .follower import BLAME_AFTER, GLANCE, TICK, check_controller
+from .follower import BLAME_AFTER, TICK, check_controller
 from .measurements import Beside, News
 from .outcome import Stop, unreachable
 from .ports import Clock, ClusterPort, FeedPort
 from .retry import LAST_LOOK, Patience
-from .timeline import Timeline
+from .timeline import Contact, Timeline
 
 NOT_STARTED = "not started"
 
@@ -82,7 +82,7 @@ class Watching(AbstractContextManager["Watching"]):
         self._stack = ExitStack()
         self._beside = self._stack.enter_context(Beside(cluster, self._see_run))
         self._news = News()
-        self._lost: ClusterError | None = None
+        self._contact = Contact(cluster.host, timeline)
         self._looked_again = False
         self._told: dict[tuple[str, str], str] = {}
         self.runs: dict[str, AnalysisRun] = {}
@@ -120,7 +120,7 @@ class Watching(AbstractContextManager["Watching"]):
     def until_gone(self, resource: Resource, raw: Object) -> None:
         """Wait until an object that is being deleted is there no more."""
         watch = _Watch(self._stack.enter_context(self._cluster.feed(resource, raw)), resource, raw)
-        while not isinstance(self._event(watch, TICK, "being deleted"), Gone):
+        while not isinstance(self._event(watch, "being deleted"), Gone):
             pass
 
     def _follow(self, resource: Resource, raw: Object, see: Callable[[Object], W]) -> W:
@@ -130,9 +130,10 @@ class Watching(AbstractContextManager["Watching"]):
             return now
         self._followed = self._clock.monotonic()
         watch = _Watch(self._stack.enter_context(self._cluster.feed(resource, raw)), resource, raw)
+        self._beside.wakes(watch.feed)
         while not now.completed:
             self._beside.look()
-            match self._event(watch, GLANCE if self._beside.busy else TICK, now.phase or NOT_STARTED):
+            match self._event(watch, now.phase or NOT_STARTED):
                 case Changed(object=found):
                     now = see(found)
                 case Gone():
@@ -140,20 +141,20 @@ class Watching(AbstractContextManager["Watching"]):
                     raise Stop("deleted", f"{text}; the update was replaced, or somebody removed it: no verdict")
         return now
 
-    def _event(self, watch: _Watch, seconds: float, state: str) -> Event | None:
+    def _event(self, watch: _Watch, state: str) -> Event | None:
         """The next change, or None when it is time to look at the clock. Raises Stop at the deadline."""
         remaining = self._patience.remaining
         if remaining > 0:
             self._timeline.beat(f"waiting for {watch.label}, which is {state}")
-            event: Event | None = watch.feed.next(min(remaining, seconds))
+            event: Event | None = watch.feed.next(min(remaining, TICK))
         elif (event := self._last_look(watch)) is None:
             raise self._out_of_time(watch.label, state)
         match event:
             case Interrupted(error=error):
-                self._timeline.note("unreachable", f"{error}; trying again")
-                self._lost = error
+                self._contact.is_lost(error)
             case Changed(object=found):
-                self._lost, watch.seen = None, found
+                self._contact.is_back()
+                watch.seen = found
             case Broken(error=error):
                 raise error
         return event
@@ -161,8 +162,8 @@ class Watching(AbstractContextManager["Watching"]):
     def _out_of_time(self, label: str, state: str) -> Stop:
         elapsed = format_seconds(round(self._clock.monotonic() - self._started, 1))
         text = f"{label} is still {state} after {elapsed}"
-        if self._lost is not None:
-            return unreachable(text, self._lost)
+        if self._contact.lost is not None:
+            return unreachable(text, self._contact.lost)
         if state == NOT_STARTED and self._clock.monotonic() - self._followed >= BLAME_AFTER:
             return Stop("controller_absent", f"{text}; {check_controller('object')}")
         return Stop("timeout", f"{text}; give it more time with wait_timeout")
@@ -178,7 +179,7 @@ class Watching(AbstractContextManager["Watching"]):
         except NotFound:
             return Gone()
         except Transient as error:
-            self._lost = self._lost or error
+            self._contact.lost = self._contact.lost or error
             return None
         except ClusterError:
             return None

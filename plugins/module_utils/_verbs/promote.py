@@ -274,7 +274,7 @@ def _held(rollout: Rollout) -> Refused | None:
     if not rollout.spec_paused:
         return None
     text = f"{rollout.label} is held by spec.paused, which also holds the next step"
-    return Refused("paused", f"{text}; resume it first with rollout_promote mode: gate")
+    return Refused("paused", f"{text}; resume it first with rollout_pause state: resumed")
 
 
 def _act_skip(rollout: Rollout) -> Act:

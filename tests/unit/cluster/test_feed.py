@@ -436,6 +436,32 @@ def test_what_is_answered_after_leaving_leads_to_nothing(
     assert len(server.received) == len(before) + 1
 
 
+# -- whoever waits for several feeds
+
+
+def test_a_feed_that_is_woken_has_no_event(server: FakeServer, cluster: Cluster) -> None:
+    server.then(streams(modified(101)))
+    with feeding(cluster) as feed:
+        assert number(following(feed)) == 101
+        feed.wake()
+        assert feed.next(AT_MOST) is None
+
+
+def test_each_event_is_handed_out_before_it_is_told_of(server: FakeServer, cluster: Cluster) -> None:
+    server.then(streams(modified(101), modified(102)))
+    told: list[Event | None] = []
+    both = threading.Event()
+
+    def then() -> None:
+        told.append(feed.next(0.0))
+        if len(told) == 2:
+            both.set()
+
+    with cluster.feed(ROLLOUT, version(100), then) as feed:
+        assert both.wait(AT_MOST)
+    assert told[:2] == [Changed(version(101)), Changed(version(102))]
+
+
 # -- lines
 
 

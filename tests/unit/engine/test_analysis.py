@@ -214,13 +214,15 @@ def test_a_run_that_nobody_looks_at(timeout: float, reason: str) -> None:
     assert f"{RUN_LABEL} is still not started after {timeout}s" in result["msg"]
 
 
-def test_an_outage_is_noted_and_survived() -> None:
+def test_an_outage_is_noted_once_and_survived() -> None:
     cluster = FakeCluster(analysis_run("run", "Running"))
-    cluster.emit(5, Interrupted(Transient("connection refused")), RUN)
+    for second in (5, 6, 9):
+        cluster.emit(second, Interrupted(Transient("connection refused")), RUN)
     cluster.later(20, measured("Successful", "[1]"), RUN)
     result = wait(cluster, run_name="run")
     assert result["reason"] == "successful"
     assert notes(result, "unreachable") == ["connection refused; trying again"]
+    assert notes(result, "reconnected") == ["https://cluster.test answers again"]
 
 
 def test_a_watch_that_cannot_go_on_ends_the_wait() -> None:

@@ -48,10 +48,10 @@ def measured(phase: str, *values: str) -> Tree:
     return {"status": analysis_run("a", phase, values=values)["status"]}
 
 
-def test_each_measurement_is_told_within_a_second() -> None:
+def test_each_measurement_is_told_at_once() -> None:
     cluster = FakeCluster(ANALYSING, analysis_run("a", "Running", values=("[0.99]",)))
-    cluster.later(10, measured("Running", "[0.99]", "[0.97]"), RUN)
-    cluster.later(20, measured("Successful", "[0.99]", "[0.97]", "[0.96]"), RUN)
+    cluster.later(10.1, measured("Running", "[0.99]", "[0.97]"), RUN)
+    cluster.later(20.3, measured("Successful", "[0.99]", "[0.97]", "[0.96]"), RUN)
     cluster.later(21, THROUGH)
     heard, result = listen(cluster)
     assert measurements(heard) == [
@@ -61,7 +61,7 @@ def test_each_measurement_is_told_within_a_second() -> None:
     ]
     told = [entry for entry in heard if entry.get("reason") == "measured"]
     assert {(entry["analysis_run"], entry["metric"]) for entry in told} == {("a", "success-rate")}
-    assert [entry["time"][14:19] for entry in told] == ["00:00", "00:10", "00:20"]
+    assert [entry["time"][14:21] for entry in told] == ["00:00.0", "00:10.1", "00:20.3"]
     assert result["reason"] == "healthy"
 
 
@@ -86,6 +86,13 @@ def test_there_is_one_watch_for_each_run() -> None:
     ]
     assert cluster.asked.count("watch analysisruns/a") == cluster.asked.count("get analysisruns/a") == 1
     assert cluster.feeds_open == 0
+
+
+def test_a_run_is_not_read_beyond_the_deadline() -> None:
+    cluster = FakeCluster(ANALYSING, analysis_run("a", "Running"))
+    runner = Runner(cluster, cluster.clock, NAMESPACE, NAME, Options(timeout=0.5), lambda _entry: None)
+    runner.run(Wait(Goal(Until.HEALTHY)))
+    assert [request.timeout for request in cluster.requests if str(request) == "get analysisruns/a"] == [0.5]
 
 
 def test_nobody_listens_so_no_run_is_watched() -> None:

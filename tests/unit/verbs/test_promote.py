@@ -290,6 +290,12 @@ def test_a_timed_pause_is_ended_early_only_by_name() -> None:
     assert in_words(promote(pass_timed_pause=True).plan(blue_green)) == PASS
 
 
+def test_what_is_held_is_to_be_resumed_by_what_passes_no_gate() -> None:
+    held = promote(mode="skip_step", expected_step=FIRST_GATE).plan(snapshot(STATES["spec.paused at manual pause"]))
+    assert isinstance(held, Refused)
+    assert held.message.endswith("resume it first with rollout_pause state: resumed")
+
+
 @pytest.mark.parametrize(
     ("state", "expected"),
     [
