@@ -151,14 +151,22 @@ def _dry_run(cluster: ClusterPort, patience: Patience, document: Document, names
     def create(limit: float) -> None:
         cluster.create(resource, body, dry_run=True, timeout=limit)
 
+    def ask() -> None:
+        """Under a name that cannot be taken where the object's own is."""
+        try:
+            patience.call(create)
+        except Conflict:
+            name = metadata.pop("name", "")
+            if name:
+                metadata["generateName"] = f"{name}-"
+            patience.call(create)
+
     try:
-        patience.call(create)
-    except Conflict:
-        metadata["generateName"] = f"{metadata.pop('name', '')}-"
-        patience.call(create)
+        ask()
     except NotFound:
+        # Another object may have its name there.
         metadata["namespace"] = "default"
-        patience.call(create)
+        ask()
 
 
 def _place(document: Document, message: str) -> Place:

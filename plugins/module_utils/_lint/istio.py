@@ -1,16 +1,18 @@
 # Copyright: Contributors to the progressive.delivery collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Istio: the routes of VirtualServices and the subsets of DestinationRules that a canary needs.
+"""Istio: the routes of VirtualServices that a canary needs, and where they send to.
 
 Mirrors ``ValidateVirtualService`` (``validation_references.go``) and ``rollout/trafficrouting/istio/istio.go``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from .bundle import DESTINATION_RULE, VIRTUAL_SERVICE, Bundle
+from .bundle import VIRTUAL_SERVICE, Bundle
+from .destination_rules import Destination, check_destination_rule
 from .places import Finding, Place
 from .references import missing
 
@@ -18,14 +20,26 @@ _PROTOCOLS = ("http", "tls", "tcp")
 _DOMAIN = ".cluster.local"
 
 
+@dataclass(frozen=True)
+class _Used:
+    """A VirtualService that a Rollout names at ``reference``; ``service`` is None where it is not here."""
+
+    reference: Place
+    namespace: str
+    called: str
+    service: Place | None
+
+
 def check_istio(bundle: Bundle) -> Iterator[Finding]:
     for rollout in bundle.ours("Rollout"):
         canary = rollout.at("spec", "strategy", "canary")
         istio = canary.at("trafficRouting", "istio")
         if istio.given:
+            used = list(_used(bundle, istio))
             yield from _check_names(istio)
-            yield from _check_virtual_services(bundle, canary, istio)
-            yield from _check_destination_rule(bundle, istio)
+            yield from _check_virtual_services(bundle, canary, istio, used)
+            destinations = _destinations(canary, used)
+            yield from check_destination_rule(bundle, rollout, istio.at("destinationRule"), destinations)
 
 
 def _check_names(istio: Place) -> Iterator[Finding]:
@@ -33,18 +47,22 @@ def _check_names(istio: Place) -> Iterator[Finding]:
         yield istio.finding("virtual-service-names", "istio needs exactly one of virtualService and virtualServices")
 
 
-def _check_virtual_services(bundle: Bundle, canary: Place, istio: Place) -> Iterator[Finding]:
+def _used(bundle: Bundle, istio: Place) -> Iterator[_Used]:
     for reference in [istio.at("virtualService"), *istio.at("virtualServices").items()]:
-        name = reference.at("name")
-        if not name.text:
-            continue
-        # The last part is the namespace, as a namespace has no dot.
-        called, _sep, namespace = name.text.removesuffix(_DOMAIN).rpartition(".")
-        called, namespace = (called, namespace) if called else (namespace, istio.document.namespace)
-        yield from missing(bundle, VIRTUAL_SERVICE, name, namespace, "missing-virtual-service", called)
-        service = bundle.find(VIRTUAL_SERVICE, namespace, called)
-        if service is not None:
-            yield from _check_routes(canary, istio, reference, service)
+        name = reference.at("name").text
+        if name:
+            # The last part is the namespace, as a namespace has no dot.
+            called, _sep, namespace = name.removesuffix(_DOMAIN).rpartition(".")
+            called, namespace = (called, namespace) if called else (namespace, istio.document.namespace)
+            yield _Used(reference, namespace, called, bundle.find(VIRTUAL_SERVICE, namespace, called))
+
+
+def _check_virtual_services(bundle: Bundle, canary: Place, istio: Place, used: Sequence[_Used]) -> Iterator[Finding]:
+    for one in used:
+        name = one.reference.at("name")
+        yield from missing(bundle, VIRTUAL_SERVICE, name, one.namespace, "missing-virtual-service", one.called)
+        if one.service is not None:
+            yield from _check_routes(canary, istio, one.reference, one.service)
 
 
 def _check_routes(canary: Place, istio: Place, reference: Place, service: Place) -> Iterator[Finding]:
@@ -52,16 +70,36 @@ def _check_routes(canary: Place, istio: Place, reference: Place, service: Place)
     if not any(isinstance(spec.at(protocol).value, list) for protocol in _PROTOCOLS):
         text = f"{service.document.label} has no routes of http, tls or tcp"
         yield spec.finding("virtual-service-routes", text)
-    for protocol in _PROTOCOLS:
-        routes = spec.at(protocol).items()
-        if not routes:
-            continue
-        chosen, problem = _choose(canary, reference, protocol, routes)
+    for chosen, problem in _choices(canary, reference, service):
         if problem:
             yield reference.at("name").finding("virtual-service-routes", f"{service.document.label} {problem}")
         for route in chosen:
             yield from _check_destinations(canary, istio, route)
             yield from _check_weights(route)
+
+
+def _destinations(canary: Place, used: Sequence[_Used]) -> list[Destination]:
+    """Where the chosen routes send to; none where one of them is not known, as it may send anywhere."""
+    found = []
+    for one in used:
+        if one.service is None:
+            return []
+        # Whoever applies a document without a namespace has to apply it where the Rollout looks.
+        namespace = one.service.document.namespace or one.namespace
+        for chosen, problem in _choices(canary, one.reference, one.service):
+            if problem:
+                return []
+            ways = [way.at("destination") for route in chosen for way in route.at("route").items()]
+            found += [Destination(way, namespace) for way in ways]
+    return found
+
+
+def _choices(canary: Place, reference: Place, service: Place) -> Iterator[tuple[list[Place], str]]:
+    """For each protocol that it has: the routes whose weights the controller writes, and what is wrong with them."""
+    for protocol in _PROTOCOLS:
+        routes = service.at("spec", protocol).items()
+        if routes:
+            yield _choose(canary, reference, protocol, routes)
 
 
 def _choose(canary: Place, reference: Place, protocol: str, routes: list[Place]) -> tuple[list[Place], str]:
@@ -138,22 +176,3 @@ def _check_weights(route: Place) -> Iterator[Finding]:
     total = sum(weight.number or 0 for weight in weights)
     if any(weight.given for weight in weights) and total != 100:
         yield route.finding("virtual-service-weights", f"the weights of the route add up to {total}, not to 100")
-
-
-def _check_destination_rule(bundle: Bundle, istio: Place) -> Iterator[Finding]:
-    reference = istio.at("destinationRule")
-    canary, stable = reference.at("canarySubsetName"), reference.at("stableSubsetName")
-    if canary.text and canary.text == stable.text:
-        yield stable.finding("destination-rule-subset", f"both subsets are called {stable.text}, and two are needed")
-    name, namespace = reference.at("name"), istio.document.namespace
-    if not name.text:
-        return
-    yield from missing(bundle, DESTINATION_RULE, name, namespace, "missing-destination-rule")
-    rule = bundle.find(DESTINATION_RULE, namespace, name.text)
-    if rule is None:
-        return
-    subsets = {subset.at("name").text for subset in rule.at("spec", "subsets").items()}
-    for subset in (canary, stable):
-        if subset.text and subset.text not in subsets:
-            text = f"the DestinationRule {name.text} has no subset {subset.text}"
-            yield subset.finding("destination-rule-subset", text)

@@ -41,6 +41,12 @@ def is_endless(metric: Place) -> bool:
     return bool(metric.at("interval").text) and "{{" not in metric.at("count").text and not metric.at("count").whole
 
 
+def ends_by_success(metric: Place) -> bool:
+    """Whether a row of successes ends it, however many measurements that takes; True where an argument decides."""
+    limit = metric.at("consecutiveSuccessLimit")
+    return "{{" in limit.text or limit.whole > 0
+
+
 def _check_limits(metric: Place) -> Iterator[Finding]:
     names = ("count", "failureLimit", "consecutiveSuccessLimit", "inconclusiveLimit", "consecutiveErrorLimit")
     places = [metric.at(name) for name in names]

@@ -220,6 +220,16 @@ _REFERENCES = (
         "Add the subset or correct its name.",
     ),
     _error(
+        "destination-rule-host",
+        "A DestinationRule for another host than the routes of the Rollout send to, so that its subsets do nothing.",
+        "Name the host that the routes name.",
+    ),
+    _error(
+        "destination-rule-labels",
+        "A subset for the canary or the stable version whose labels the pods of the Rollout do not have.",
+        "Select by labels that the pod template has, or by none; the controller adds the hash.",
+    ),
+    _error(
         "autoscaler-target",
         "A HorizontalPodAutoscaler or ScaledObject of KEDA that points at a Deployment in the Rollout's place.",
         "Point it at apiVersion argoproj.io/v1alpha1, kind Rollout.",
@@ -264,6 +274,11 @@ _ANALYSIS = (
         "endless-metric",
         "A metric with an interval and no count in an analysis that has to end.",
         "Give it a count, or use it in the background.",
+    ),
+    _warning(
+        "endless-run",
+        "A metric with an interval and no count in an AnalysisRun that no Rollout or Experiment stops.",
+        "Give it a count or a consecutiveSuccessLimit.",
     ),
     _error(
         "dry-run-unmatched",

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from .._model.templates import matches_any
 from .arguments import check_args, check_given_args, used_names
 from .bundle import Bundle
-from .metrics import check_metrics, is_endless
+from .metrics import check_metrics, ends_by_success, is_endless
 from .places import Finding, Place
 from .references import missing
 from .uses import Templates, Use, collect, template_kind, uses_of
@@ -91,6 +91,21 @@ def _check_run(run: Place) -> Iterator[Finding]:
     for arg in spec.at("args").items():
         if not arg.at("value").given and not arg.at("valueFrom").given:
             yield arg.finding("argument-unresolved", f"the argument {arg.at('name').text} has no value")
+    if not spec.at("terminate").true and not _is_owned(run):
+        yield from _check_end_of_run(spec.at("metrics"))
+
+
+def _is_owned(run: Place) -> bool:
+    """Whether a Rollout or an Experiment made it, and stops it: in the background it may go on until then."""
+    metadata = run.at("metadata")
+    return bool(metadata.at("ownerReferences").items() or metadata.at("labels", "rollout-type").text)
+
+
+def _check_end_of_run(metrics: Place) -> Iterator[Finding]:
+    for metric in metrics.items():
+        if is_endless(metric) and not ends_by_success(metric):
+            text = f"the metric {metric.at('name').text!r} has an interval and no count"
+            yield metric.finding("endless-run", f"{text}, so this run never ends while it passes")
 
 
 def _check_references(bundle: Bundle, namespace: str, references: Iterable[Place]) -> Iterator[Finding]:

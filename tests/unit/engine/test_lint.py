@@ -245,6 +245,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
 
 # -- the apiserver
 
+TAKEN, ABSENT = Conflict("shop already exists", 409), NotFound("there is no namespace", 404)
 REFUSED = Invalid('Rollout "shop" is invalid: spec.strategy.blueGreen.activeService: Required value', 422)
 
 
@@ -286,8 +287,8 @@ def test_a_namespace_is_only_given_to_what_has_none() -> None:
 @pytest.mark.parametrize(
     ("answer", "again"),
     [
-        (Conflict("shop already exists", 409), {"generateName": "shop-", "namespace": "prod"}),
-        (NotFound("there is no namespace", 404), {"name": "shop", "namespace": "default"}),
+        (TAKEN, {"generateName": "shop-", "namespace": "prod"}),
+        (ABSENT, {"name": "shop", "namespace": "default"}),
     ],
 )
 def test_what_is_there_and_where_nothing_is_yet_are_asked_otherwise(answer: ClusterError, again: Tree) -> None:
@@ -295,6 +296,42 @@ def test_what_is_there_and_where_nothing_is_yet_are_asked_otherwise(answer: Clus
 
     assert lint(cluster, objects=[GOOD[0]], online=True)["reason"] == "ok"
     assert cluster.asked[1:] == [("rollouts", again, True)]
+
+
+@pytest.mark.parametrize(
+    ("answers", "again"),
+    [
+        (
+            (ABSENT, TAKEN),
+            [{"name": "shop", "namespace": "default"}, {"generateName": "shop-", "namespace": "default"}],
+        ),
+        (
+            (TAKEN, ABSENT),
+            [{"generateName": "shop-", "namespace": "prod"}, {"generateName": "shop-", "namespace": "default"}],
+        ),
+    ],
+)
+def test_the_namespace_that_stands_in_may_have_an_object_of_that_name(
+    answers: tuple[ClusterError, ...], again: list[Tree]
+) -> None:
+    cluster = Apiserver(*answers)
+
+    assert lint(cluster, objects=[GOOD[0]], online=True)["reason"] == "ok"
+    assert [metadata for _plural, metadata, _dry in cluster.asked[1:]] == again
+
+
+def test_what_is_refused_where_another_of_its_name_is_is_a_finding() -> None:
+    result = lint(Apiserver(ABSENT, TAKEN, REFUSED), objects=[GOOD[0]], online=True)
+
+    assert [finding["rule"] for finding in result["findings"]] == ["schema"]
+
+
+def test_a_name_that_the_apiserver_makes_stays_so() -> None:
+    objects = [{**GOOD[0], "metadata": {"generateName": "shop-", "namespace": "prod"}}]
+    cluster = Apiserver(ABSENT, TAKEN)
+
+    assert lint(cluster, objects=objects, online=True)["reason"] == "ok"
+    assert {metadata["generateName"] for _plural, metadata, _dry in cluster.asked} == {"shop-"}
 
 
 @pytest.mark.parametrize(

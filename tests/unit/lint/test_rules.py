@@ -44,6 +44,18 @@ HEADERS = {"setHeaderRoute": {"name": "testers"}}
 MIRROR = {"setMirrorRoute": {"name": "mirror"}}
 OTHER = {"kind": "Deployment", "name": "other"}
 DEPLOYMENT = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"}
+LENT = made("Deployment", "shop", {"selector": {"matchLabels": LABELS}, "template": pods()}, "apps/v1")
+MESH, ROLE = f"{ROUTING}.istio", {"role": "x"}
+# One host in all the ways to write it, in the namespace prod.
+HOSTS = (
+    "shop", "shop.prod", "shop.prod.svc", "shop.prod.svc.cluster.local", "shop.prod.svc.example.com",
+    "*.prod.svc.cluster.local", "*",
+)  # fmt: skip
+NOWHERE = {
+    **{f"{number}.metadata.namespace": GONE for number in range(3)},
+    f"{ROUTING}.istio.virtualServices.0.name": "shop",
+}
+OWNER = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "name": "shop", "uid": "u", "controller": True}
 VARIANT, VARIANTS = "0.spec.templates.0", f"{STEPS}.9.experiment.templates"
 PORT, SIDECAR, OWN = {"name": "http"}, {"name": "proxy", "image": "proxy:1"}, {"name": "own"}
 WEIGHED = {
@@ -61,6 +73,11 @@ SECOND, OTHER_TEMPLATE = f"{PRE}.templates.1", {"templateName": "other"}
 def also(bundle: Tree, **spec: Any) -> Tree:
     """The same object under another name."""
     return {**bundle, "metadata": {"name": "other", "namespace": "prod"}, "spec": {**bundle["spec"], **spec}}
+
+
+def both_to(host: str) -> Tree:
+    """A route to both subsets of a host."""
+    return route({"host": host, "subset": "old"}, {"host": host, "subset": "new"})
 
 
 # Rule, bundle, and what is changed in it.
@@ -312,6 +329,11 @@ BROKEN: list[tuple[str, str, dict[str, Any]]] = [
     ("virtual-service-routes", "ports", {f"{ROUTING}.istio.virtualService.tlsRoutes.0.port": 1}),
     ("virtual-service-routes", "ports", {f"{ROUTING}.istio.virtualService.tlsRoutes.0.sniHosts": ["x"]}),
     ("virtual-service-routes", "ports", {"1.spec.tcp.0.route.0.destination.host": "other"}),
+    (
+        "virtual-service-routes",
+        "subsets",
+        {f"{MESH}.virtualServices.0.routes": ["more"], "1.spec.tls": [both_to("other")]},
+    ),
     ("virtual-service-weights", "canary", {"3.spec.http.0.route.1.weight": 5}),
     ("destination-rule-subset", "subsets", {"2.spec.subsets.1.name": "next"}),
     (
@@ -319,6 +341,30 @@ BROKEN: list[tuple[str, str, dict[str, Any]]] = [
         "subsets",
         {f"{ROUTING}.istio.destinationRule.canarySubsetName": "old"},
     ),
+    ("destination-rule-host", "subsets", {"2.spec.host": "other"}),
+    ("destination-rule-host", "subsets", {"2.spec.host": GONE}),
+    ("destination-rule-host", "subsets", {"2.spec.host": "shop.test"}),
+    ("destination-rule-host", "subsets", {"2.spec.host": "other.prod.svc.cluster.local"}),
+    ("destination-rule-host", "subsets", {"2.spec.host": "shop.prod.example.com"}),
+    ("destination-rule-host", "subsets", {"2.spec.host": "shop.test", "2.metadata.namespace": GONE}),
+    (
+        "destination-rule-host",
+        "subsets",
+        {f"{MESH}.virtualServices.0.name": "shop.mesh", "1.metadata.namespace": "mesh"},
+    ),
+    ("destination-rule-host", "subsets", {"1.spec.tls": [both_to("other")], "1.spec.http": GONE}),
+    ("destination-rule-labels", "subsets", {"2.spec.subsets.1.labels": {"app": "other"}}),
+    ("destination-rule-labels", "subsets", {"2.spec.subsets.0.labels": {"app": "shop", "version": "v1"}}),
+    ("destination-rule-labels", "subsets", {f"{C}.canaryMetadata.labels": ROLE, "2.spec.subsets.0.labels": ROLE}),
+    ("destination-rule-labels", "subsets", {f"{C}.stableMetadata.labels": ROLE, "2.spec.subsets.1.labels": ROLE}),
+    (
+        "destination-rule-labels",
+        "subsets",
+        {"0.spec.template": None, "0.spec.workloadRef": DEPLOYMENT, "3": LENT, "2.spec.subsets.0.labels": {"app": "x"}},
+    ),
+    ("endless-run", "run", {f"{METRIC}.count": GONE}),
+    ("endless-run", "run", {f"{METRIC}.count": 0, f"{METRIC}.consecutiveSuccessLimit": 0}),
+    ("endless-run", "run", {f"{METRIC}.count": GONE, f"{METRIC}.interval": "{{args.limit}}"}),
     ("autoscaler-target", "canary", {"5.spec.scaleTargetRef": DEPLOYMENT}),
     ("autoscaler-target", "canary", {"5.spec.scaleTargetRef.apiVersion": "apps/v1"}),
     ("autoscaler-target", "canary", {"5.spec.scaleTargetRef.apiVersion": GONE}),
@@ -453,6 +499,24 @@ FINE: list[tuple[str, dict[str, Any]]] = [
     ("subsets", {"0.metadata.namespace": "", "1.metadata.namespace": GONE}),
     ("subsets", {f"{ROUTING}.istio.virtualServices.0.name": "", "2": GONE}),
     ("subsets", {f"{ROUTING}.istio.destinationRule.name": ""}),
+    *(("subsets", {"2.spec.host": host}) for host in HOSTS),
+    *(("subsets", {"1.spec.http.0": both_to(host)}) for host in HOSTS if "*" not in host),
+    ("subsets", {"1.spec.http.0": both_to("shop.prod"), "2.spec.host": "shop.prod.svc.cluster.local"}),
+    ("subsets", {"1.spec.http.0": both_to("api.example.com"), "2.spec.host": "api.example.com"}),
+    ("subsets", {"2.spec.host": "shop.web", **NOWHERE}),
+    ("subsets", {"1.spec.http.0": both_to("shop.web"), **NOWHERE}),
+    ("subsets", {"2.spec.host": "other", "1": GONE}),
+    ("subsets", {"2.spec.host": "other", f"{MESH}.virtualServices.1": {"name": "far.mesh"}}),
+    ("subsets", {"2.spec.host": "other", "1.spec.http": GONE, "1.spec.tls": [], f"{MESH}.virtualServices.0.name": ""}),
+    ("subsets", {"1.spec.tls": [both_to("other")]}),
+    ("subsets", {"2.spec.host": "other", "2.metadata.namespace": "test"}),
+    ("subsets", {"2.spec.subsets.0.labels": LABELS, "2.spec.subsets.1.labels": LABELS}),
+    ("subsets", {"2.spec.subsets.0.labels": {"rollouts-pod-template-hash": "abc"}, "2.spec.subsets.1.labels": None}),
+    ("subsets", {"2.spec.subsets.0.labels": {"topology.istio.io/network": "a", "topology.kubernetes.io/zone": "b"}}),
+    ("subsets", {f"{C}.canaryMetadata.labels": ROLE, "2.spec.subsets.1.labels": ROLE}),
+    ("subsets", {f"{C}.stableMetadata.labels": {"app": "x"}, "2.spec.subsets.0.labels": {"app": "x"}}),
+    ("subsets", {"2.spec.subsets.2": {"name": "other", "labels": {"app": "other"}}}),
+    ("subsets", {"0.spec.template": None, "0.spec.workloadRef": DEPLOYMENT, "2.spec.subsets.0.labels": ROLE}),
     ("alb", {f"{C}.pingPong": {"pingService": "a", "pongService": "b"}, f"{C}.canaryService": GONE}),
     ("alb", {f"{ROUTING}.alb": {"ingresses": ["a", "b"], "servicePort": 80}, f"{STEPS}.0.setHeaderRoute.match": []}),
     (
@@ -499,7 +563,13 @@ FINE: list[tuple[str, dict[str, Any]]] = [
     ("canary", {f"{VARIANTS}.0.service": {"name": "own"}}),
     ("borrowed", {"1": GONE, C: WEIGHED, B: None, "3": service("stable")}),
     ("run", {f"{METRIC}.count": 1, f"{METRIC}.interval": GONE}),
-    ("run", {f"{METRIC}.count": GONE, f"{METRIC}.interval": "{{args.limit}}"}),
+    ("run", {f"{METRIC}.interval": "{{args.limit}}"}),
+    ("run", {f"{METRIC}.count": "{{args.limit}}", SUCCESS: "result[0] < 5"}),
+    ("run", {f"{METRIC}.count": GONE, f"{METRIC}.consecutiveSuccessLimit": 2}),
+    ("run", {f"{METRIC}.count": GONE, f"{METRIC}.consecutiveSuccessLimit": "{{args.limit}}"}),
+    ("run", {f"{METRIC}.count": GONE, "0.metadata.labels": {"rollout-type": "Background"}}),
+    ("run", {f"{METRIC}.count": GONE, "0.metadata.ownerReferences": [OWNER]}),
+    ("run", {f"{METRIC}.count": GONE, "0.spec.terminate": True}),
     ("run", {f"{METRIC}.failureLimit": -1, f"{METRIC}.consecutiveSuccessLimit": 2, f"{METRIC}.failureCondition": ""}),
     ("run", {f"{METRIC}.provider": {"web": {"url": "http://{{args.service}}/{{args.limit}}"}}, SUCCESS: GONE}),
     ("run", {f"{METRIC}.provider": {"plugin": {"a": {"x": ["{{args.service}}"]}}}}),
