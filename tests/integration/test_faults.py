@@ -33,6 +33,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils._engine.task 
 from tests.integration import proxy
 from tests.integration.kit import (
     ANALYSIS_STEP,
+    ENDLESS,
     Gauge,
     Object,
     Result,
@@ -262,6 +263,8 @@ def declared(number: int, **annotations: str) -> Object:
 
 
 MEASURED_ONCE: Object = {"templates": [{"name": "value"}]}
+MEASURED_TWICE: Object = {"templates": [{"name": "twice"}]}
+MEASURED_FOR_EVER: Object = {"templates": [{"name": "endless"}]}
 PROBE: Object = {
     "analyses": [{"name": "value", "templateName": "value", "requiredForCompletion": True}],
     "templates": [arm("probe", "probe:1")],
@@ -339,11 +342,13 @@ STORIES: Mapping[str, Story] = {
     "standalone": Story(
         lambda name: renamed(name, small(canary())),
         {
-            "analysis_run": Chapter("analysis_run", MEASURED_ONCE, anything),
+            "analysis_run": Chapter("analysis_run", MEASURED_TWICE, anything),
             "analysis_run anew": Chapter(
                 "analysis_run", {**MEASURED_ONCE, "recreate": "always"}, anything, acts=2, repeats=False
             ),
             "analysis_run away": Chapter("analysis_run", {"state": "absent"}, anything),
+            "analysis_run without a wait": Chapter("analysis_run", {**MEASURED_FOR_EVER, "wait": False}, anything),
+            "analysis_run ended": Chapter("analysis_run", {"state": "terminated"}, anything),
             "experiment": Chapter("experiment", {"definition": PROBE}, anything),
             "experiment ended": Chapter("experiment", {"state": "terminated"}, anything, acts=0),
             "experiment anew": Chapter(
@@ -438,7 +443,9 @@ class Narrator:
             usual["wait_timeout"] = TIMEOUT
         known = arguments(chapter.module, {**usual, **renamed(self._name, dict(chapter.options))[0]})
         clock = SkewedClock(self._weather.skew)
-        return run_task(chapter.module, known, lambda: self._through, check_mode=check, clock=clock)
+        return run_task(
+            chapter.module, known, lambda: self._through, check_mode=check, clock=clock, listener=lambda _entry: None
+        )
 
 
 Plot = tuple[str, str]  # a fault and a story
@@ -450,7 +457,7 @@ PLOTS: list[Plot] = [
     (fault, story)
     for fault, each in WEATHER.items()
     for story in (WITH_DRY_RUNS if fault == DRY else STORIES)
-    if story in ("canary", "declared") or (each.hits_writes if LONG else fault in (*ESSENTIAL, DRY))
+    if story in ("canary", "declared", "standalone") or (each.hits_writes if LONG else fault in (*ESSENTIAL, DRY))
 ]
 
 
@@ -460,7 +467,10 @@ def books(lab: Lab) -> Iterator[Mapping[Plot, Future[Book]]]:
     with new_namespace(lab, f"faults-{os.getpid()}") as stage, closing(Gauge()) as gauge:
         names = {plot: f"shop-{number}" for number, plot in enumerate(PLOTS)}
         stage.apply(
-            gauge.template(), *(each for plot, name in names.items() for each in STORIES[plot[1]].objects(name))
+            gauge.template(),
+            gauge.template("twice", count=2, interval="1s"),
+            gauge.template("endless", **ENDLESS),
+            *(each for plot, name in names.items() for each in STORIES[plot[1]].objects(name)),
         )
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
             yield {plot: pool.submit(_write, stage, names[plot], *plot) for plot in PLOTS}

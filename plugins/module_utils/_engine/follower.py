@@ -156,7 +156,7 @@ class Follower:
         if self._clock.monotonic() - self._last_news < BLAME_AFTER:
             return ""
         try:
-            return stale_counts(snapshot.rollout, self._reader.replica_sets())
+            return stale_counts(snapshot.rollout, self._reader.replica_sets(snapshot.rollout))
         except ClusterError:
             return ""
 

@@ -232,8 +232,8 @@ class OwnTask:
         if self._options.check_mode and self._maker.changed:
             return "written", f"{label} would be made"
         self._follow(found)
-        while self._maker.changed and self.watching.experiment is not None and self.watching.experiment.never_ran:
-            text = f"{label} is Successful and never ran: the controller gave it the state of a former one; anew"
+        while self._maker.changed and (ended := self.watching.experiment) is not None and ended.inherited:
+            text = f"{label} is {ended.phase} and never ran: the controller gave it the state of a former one; anew"
             self._timeline.note("recreated", text)
             self._follow(self._maker.carry_out(replace(wish, recreate=FINISHED)))
         return self.watching.verdict(self._request.accept_silence)

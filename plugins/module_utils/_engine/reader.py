@@ -59,7 +59,7 @@ class Reader:
             rollout=rollout,
             workload=self._parse_workload(rollout),
             now=self._clock.now(),
-            replica_sets=self.replica_sets() if history else (),
+            replica_sets=self.replica_sets(rollout) if history else (),
             lagging=self._lags(rollout),
         )
 
@@ -86,9 +86,15 @@ class Reader:
         """Remember the workload as the apiserver returned it from a patch."""
         self._workload = raw
 
-    def replica_sets(self) -> tuple[ReplicaSet, ...]:
-        """All ReplicaSets of the namespace; the caller picks those of the rollout by owner."""
-        found = self._patience.call(lambda timeout: self._cluster.list(REPLICA_SET, self._namespace, None, timeout))
+    def replica_sets(self, rollout: Rollout) -> tuple[ReplicaSet, ...]:
+        """Those that its selector selects; the caller picks the rollout's by owner.
+
+        The controller looks at no others either (``getReplicaSetsForRollouts``). Its status has the selector as a text,
+        also for a ``workloadRef``; before there is one, these are all of the namespace.
+        """
+        selector = rollout.status.get("selector")
+        query = {"labelSelector": selector} if selector else None
+        found = self._patience.call(lambda timeout: self._cluster.list(REPLICA_SET, self._namespace, query, timeout))
         return tuple(ReplicaSet.parse(item) for item in found["items"])
 
     def budgets(self) -> tuple[Budget, ...]:

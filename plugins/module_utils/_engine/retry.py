@@ -55,6 +55,21 @@ class Patience:
                 self.answered(recovered=interrupted)
                 return answer
 
+    def last_look(self, request: Callable[[float], T]) -> T:
+        """The answer of ``request(timeout)`` after the deadline.
+
+        The connection may have been idle for so long that something between has cut it. That shows at once, and is no
+        reason to know nothing: then it is asked once more.
+        """
+        began = self._clock.monotonic()
+        try:
+            return request(LAST_LOOK)
+        except Transient:
+            left = LAST_LOOK - (self._clock.monotonic() - began)
+            if left < LAST_LOOK / 2:
+                raise
+            return request(left)
+
     def answered(self, *, recovered: bool = True) -> None:
         """Someone is there: from now on silence is an interruption and not a wrong address.
 

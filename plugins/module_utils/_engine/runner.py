@@ -35,7 +35,7 @@ from .outcome import IN_DOUBT, Outcome, Stop, about, unreachable
 from .ports import Clock, ClusterPort
 from .reader import Reader
 from .restarting import Restarting
-from .retry import LAST_LOOK, Patience
+from .retry import Patience
 from .timeline import Listener, Timeline
 
 # How often the controller may drop a write before it is taken at its word.
@@ -287,13 +287,16 @@ class Runner:
         self._looked_again = True
         before = self._view().rollout.resource_version
         try:
-            self._look(self._reader.of(self._cluster.get(ROLLOUT, self._namespace, self._name, LAST_LOOK)))
+            self._look(self._reader.of(self._patience.last_look(self._get)))
         except Transient as error:
             if stop.reason != "unreachable":
                 raise unreachable(stop, error) from error
         except ClusterError:
             return False
         return self._view().rollout.resource_version != before
+
+    def _get(self, timeout: float) -> Object:
+        return self._cluster.get(ROLLOUT, self._namespace, self._name, timeout)
 
     def _next(self, goal: Goal, verdict: Waiting) -> Snapshot:
         snapshot, wish = self._view(), f"waiting until {goal.until.value}"

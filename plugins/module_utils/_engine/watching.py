@@ -22,7 +22,7 @@ from .follower import BLAME_AFTER, TICK, check_controller
 from .measurements import Beside, News
 from .outcome import Stop, unreachable
 from .ports import Clock, ClusterPort, FeedPort
-from .retry import LAST_LOOK, Patience
+from .retry import Patience
 from .timeline import Contact, Timeline
 
 NOT_STARTED = "not started"
@@ -175,7 +175,9 @@ class Watching(AbstractContextManager["Watching"]):
         self._looked_again = True
         known = watch.seen["metadata"]
         try:
-            found = self._cluster.get(watch.resource, self._namespace, known["name"], LAST_LOOK)
+            found = self._patience.last_look(
+                lambda timeout: self._cluster.get(watch.resource, self._namespace, known["name"], timeout)
+            )
         except NotFound:
             return Gone()
         except Transient as error:

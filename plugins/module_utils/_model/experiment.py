@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,6 +14,8 @@ from .analysis import SUCCESSFUL, AnalysisRun, controller_of
 from .phase import COMPLETED_ANALYSIS
 
 KIND = "experiment"
+
+_LOST_REPLICA_SET = re.compile(r'replicasets\.apps "[^"]*" not found')
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,14 @@ class Experiment:
         that name lands in the new one, whose templates then count as through.
         """
         return self.phase == SUCCESSFUL and not self.terminate and not self.available_at
+
+    @property
+    def inherited(self) -> bool:
+        """Whether its end is that of a former one: it never ran, or lacked a ReplicaSet that went with that one."""
+        if self.phase != "Error" or self.terminate or self.available_at:
+            return self.never_ran
+        told = (self.message, *(template.get("message") or "" for template in self.templates))
+        return any(map(_LOST_REPLICA_SET.search, told))
 
     @property
     def run_names(self) -> tuple[str, ...]:

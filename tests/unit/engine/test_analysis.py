@@ -185,7 +185,7 @@ def test_a_run_that_was_deleted_behind_a_silent_watch(change: Tree | None) -> No
 
 def test_a_last_look_without_an_answer_tells_why_no_event_came() -> None:
     cluster = FakeCluster(analysis_run("run", "Running"))
-    cluster.fail("get", Transient("cannot reach there: no answer in time"), after=1)
+    cluster.fail("get", Transient("cannot reach there: no answer in time"), times=2, after=1)
     result = wait(cluster, run_name="run", timeout=45)
     assert (result["failed"], result["reason"]) == (True, "unreachable")
     assert result["msg"] == (

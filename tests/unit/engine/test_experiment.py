@@ -258,17 +258,38 @@ def test_versions_that_are_not_there(cluster: FakeCluster, text: str) -> None:
 INHERITED: Tree = {"status": {"phase": "Successful", "templateStatuses": [{"name": "canary", "status": "Successful"}]}}
 
 
-def test_one_that_got_the_state_of_a_former_one_is_made_anew() -> None:
+LOST = """Unable to scale ReplicaSet for template 'canary' to desired replica count '0': \
+replicasets.apps "trial-canary" not found"""
+
+
+@pytest.mark.parametrize(
+    "inherited",
+    [
+        INHERITED,
+        {"status": {"phase": "Error", "message": LOST}},
+        {"status": {"phase": "Error", "templateStatuses": [{"name": "canary", "status": "Error", "message": LOST}]}},
+    ],
+)
+def test_one_that_got_the_state_of_a_former_one_is_made_anew(inherited: Tree) -> None:
     cluster = FakeCluster(trial("Successful", runs=()))
-    cluster.later(5, INHERITED, TRIAL)
+    cluster.later(5, inherited, TRIAL)
     cluster.later(9, status("Successful", runs=("a",)), TRIAL)
     cluster.appear(9, experiment_run("a", "Successful", values=("[1]",)))
     result = run(cluster, recreate="finished")
     assert (result["failed"], result["changed"], result["reason"]) == (False, True, "successful")
     assert [item.verb for item in cluster.requests if item.verb in ("create", "delete")] == ["delete", "create"] * 2
     assert notes(result, "recreated") == [
-        f"{LABEL} is Successful and never ran: the controller gave it the state of a former one; anew"
+        f"{LABEL} is {inherited['status']['phase']} and never ran: "
+        "the controller gave it the state of a former one; anew"
     ]
+
+
+def test_one_that_fails_by_itself_is_not_made_anew() -> None:
+    cluster = FakeCluster()
+    cluster.later(5, {"status": {"phase": "Error", "message": "the template is wrong"}}, TRIAL)
+    result = run(cluster)
+    assert (result["failed"], result["reason"]) == (True, "experiment_failed")
+    assert [item.verb for item in cluster.requests if item.verb in ("create", "delete")] == ["create"]
 
 
 def test_one_that_somebody_else_made_is_only_told_of() -> None:

@@ -167,6 +167,27 @@ def test_it_never_goes_past_the_deadline(seconds: float, failures: int, known: b
         assert 0.1 <= limit <= max(0.1, min(READ_TIMEOUT, seconds - asked) + 1e-6)
 
 
+def test_a_last_look_over_a_connection_that_was_cut_is_taken_once_more() -> None:
+    clock = FakeClock()
+    server = Server(clock, 1)
+    assert patience(clock).last_look(server) == "answer"
+    assert server.limits == [1.0, 1.0]
+
+
+def test_a_last_look_takes_no_longer_than_a_second() -> None:
+    clock = FakeClock()
+    asked: list[float] = []
+
+    def silent(limit: float) -> str:
+        asked.append(limit)
+        clock.sleep(limit)
+        raise NO_ANSWER
+
+    with pytest.raises(Transient):
+        patience(clock).last_look(silent)
+    assert asked == [1.0]
+
+
 def test_what_is_left_may_be_nothing() -> None:
     clock = FakeClock()
     calm = patience(clock, 5)

@@ -438,6 +438,13 @@ def test_an_undo_looks_at_the_history_again_when_it_had_to_wait() -> None:
     assert result["rollout"]["images"] == {"app": "shop:1"}
 
 
+@pytest.mark.parametrize(("selector", "query"), [("app=shop", {"labelSelector": "app=shop"}), ("", {})])
+def test_an_undo_asks_for_the_replica_sets_that_the_rollout_selects(selector: str, query: Tree) -> None:
+    cluster = FakeCluster(canary({"status": {"selector": selector}}), replica_set(2, STABLE, "shop:1"))
+    run(cluster, Undo(OBSERVED))
+    assert [request.query for request in cluster.requests if request.verb == "list"] == [query]
+
+
 def test_the_listener_hears_every_entry_as_it_comes() -> None:
     heard: list[Tree] = []
     cluster = FakeCluster(paused(FIRST_GATE))

@@ -106,7 +106,7 @@ def test_at_the_deadline_it_looks_once() -> None:
 def test_a_last_look_without_an_answer_tells_why_no_event_came() -> None:
     cluster = FakeCluster(updating(2), *pods_of())
     cluster.appear(5.0, canary(HELD_BACK))
-    cluster.fail("get", Transient("cannot reach there: no answer in time"), after=1)
+    cluster.fail("get", Transient("cannot reach there: no answer in time"), times=2, after=1)
     result = run(cluster, Wait(HEALTHY), timeout=30)
     assert result["reason"] == "unreachable"
     assert result["msg"].endswith("cannot reach there: no answer in time; check the network and the apiserver")
