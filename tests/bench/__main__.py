@@ -19,7 +19,7 @@ ROWS = {
     "verbs: milliseconds of an act without wait": verbs.act_without_wait,
     "wait: seconds until a transition is told": watch.reaction,
     "wait: percent of one core while idle": watch.idle,
-    "rollout_info: seconds by the number of rollouts": info.seconds_by_rollouts,
+    "growth: seconds by the number of rollouts": info.seconds_by_rollouts,
     "rollout_lint: documents per second by the number of documents": lint.documents_per_second,
 }
 

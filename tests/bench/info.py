@@ -1,7 +1,7 @@
 # Copyright: Contributors to the progressive.delivery collection
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long it takes to read all Rollouts of a namespace, as they become more."""
+"""What tasks take in-process as the Rollouts of a namespace become more: to read all, to act on one, to wait for it."""
 
 from __future__ import annotations
 
@@ -19,23 +19,33 @@ SIZES = (1, 10, 100, 1000)
 TURNS = 5
 
 
-def seconds_by_rollouts(lab: Lab) -> dict[str, float]:
-    """Seconds of `rollout_info` in-process, by the number of Rollouts; medians."""
+def seconds_by_rollouts(lab: Lab) -> dict[str, dict[str, float]]:
+    """Seconds of each module by the number of Rollouts; medians. A wait lasts until the controller is through."""
     with new_namespace(lab, f"bench-info-{os.getpid()}") as stage:
         found, made = {}, 0
         for size in SIZES:
             _make(stage, range(made, size))
             made = size
-            found[str(size)] = statistics.median(_seconds(stage, size) for _turn in range(TURNS))
+            turns = [_seconds(stage, size, turn) for turn in range(TURNS)]
+            found[str(size)] = {name: statistics.median(turn[name] for turn in turns) for name in turns[0]}
     return found
 
 
-def _seconds(stage: Stage, size: int) -> float:
-    began = time.perf_counter()
-    result = stage.run("rollout_info")
-    elapsed = time.perf_counter() - began
-    assert len(result["rollouts"]) == size
-    return elapsed
+def _seconds(stage: Stage, size: int, turn: int) -> dict[str, float]:
+    """Another image for the first of them, in the middle of all others."""
+    tasks: dict[str, Object] = {
+        "rollout_info": {},
+        "rollout_set_image": {"name": "shop-0000", "images": {"app": f"shop:{size}.{turn}"}, "wait": False},
+        "rollout_wait": {"name": "shop-0000", "until": "healthy"},
+    }
+    found = {}
+    for module, options in tasks.items():
+        began = time.perf_counter()
+        result = stage.run(module, **options)
+        found[module] = time.perf_counter() - began
+        assert not result["failed"], result
+        assert len(result.get("rollouts", range(size))) == size
+    return found
 
 
 def _make(stage: Stage, numbers: range) -> None:

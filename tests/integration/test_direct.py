@@ -27,7 +27,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from tests.integration.kit import Stage, canary, new_namespace
+from tests.integration.kit import Stage, arguments, canary, new_namespace
 from tests.integration.proxy import Proxy
 from tests.integration.support import COLLECTION, Lab, PlaybookRun
 
@@ -454,6 +454,41 @@ def test_an_act_without_a_wait_is_one_get_and_one_patch(ground: Ground, stage: S
         task = {f"{COLLECTION}.rollout_set_image": {**options, "images": {"app": "shop:2.0.0"}}}
         assert ground.run([task]).succeeded().changed == 1
         assert [request.method for request in proxy.requests] == ["GET", "PATCH"]
+
+
+# What a worker does after the fork; before it the strategy has loaded the class of the action.
+WORKER = """
+import importlib, json, sys
+from ansible.plugins.loader import init_plugin_loader
+init_plugin_loader()
+module, params = sys.argv[1], json.loads(sys.argv[2])
+importlib.import_module(f"ansible_collections.progressive.delivery.plugins.action.{module}")
+from ansible_collections.progressive.delivery.plugins.module_utils._module import run
+before = set(sys.modules)
+result = run(module, params, check_mode=False, diff=False)
+assert not result["failed"], result
+print(sorted(set(sys.modules) - before))
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "options"),
+    [
+        ("rollout_info", {}),
+        ("rollout_set_image", {"images": {"app": "shop:2.0.0"}, "wait": False}),
+        ("rollout_set_image", {"images": {"app": "shop:2.0.0"}, "wait_until": "paused"}),
+        ("rollout_undo", {}),
+        ("traffic_info", {}),
+    ],
+)
+def test_a_worker_imports_nothing(stage: Stage, module: str, options: Task) -> None:
+    """All that a task needs is loaded once, for all tasks of a playbook."""
+    stage.deploy(canary())
+    params = json.dumps(arguments(module, {**stage.shop, **options}))
+    done = subprocess.run(
+        [sys.executable, "-c", WORKER, module, params], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (done.stdout.strip(), done.stderr) == ("[]", "")
 
 
 def test_the_timeout_of_a_task_ends_a_wait(ground: Ground, stage: Stage) -> None:

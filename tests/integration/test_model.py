@@ -21,10 +21,11 @@ from __future__ import annotations
 import json
 import os
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -65,11 +66,15 @@ FINE = frozenset({"aborted", "paused", "healthy", "unexpected_step", "not_at_ste
 
 @dataclass(frozen=True)
 class Deed:
-    """A task. ``repeatable``: when it has succeeded, the same one has nothing to do."""
+    """A task. ``repeatable``: when it has succeeded, the same one has nothing to do.
+
+    ``version`` is the hash of what it was done to, once it is done.
+    """
 
     module: str
     options: dict[str, Any]
     repeatable: bool = True
+    version: str = ""
 
 
 def choose(rng: random.Random) -> Deed:
@@ -139,7 +144,7 @@ class Walker:
         result = self.stage.run(deed.module, **{"name": self.name, "wait_timeout": "60s", **deed.options})
         self.log.append(f"{deed.module} {deed.options}: {'changed, ' * result['changed']}{result['msg']}")
         if result["changed"]:
-            self.acts.append(deed)
+            self.acts.append(replace(deed, version=result["rollout"]["current_hash"]))
         if result["failed"] and result["reason"] not in (*FINE, *_also(deed)):
             self.wrong.append(f"{deed} failed: {result['reason']}: {result['msg']}")
         return result
@@ -175,13 +180,14 @@ class Walker:
                 yield f"from step {before['currentStepIndex']} to {after['currentStepIndex']}"
 
     def _gates(self) -> Iterator[str]:
-        passed = sum(
-            before["currentStepIndex"] in GATES and after["currentStepIndex"] > before["currentStepIndex"]
+        passed = Counter(
+            before["currentPodHash"]
             for before, after in self._updates()
+            if before["currentStepIndex"] in GATES and after["currentStepIndex"] > before["currentStepIndex"]
         )
-        asked = len([act for act in self.acted("rollout_promote") if act.options.get("mode") != "full"])
-        if passed > asked:
-            yield f"{passed} gates were passed by {asked} promotes"
+        asked = Counter(act.version for act in self.acted("rollout_promote") if act.options.get("mode") != "full")
+        for version, number in (passed - asked).items():
+            yield f"{version} has passed {number} gates more than it was promoted"
 
     def _updates(self) -> Iterator[tuple[Object, Object]]:
         """Pairs of neighbouring states of one update that nobody promotes fully.
@@ -196,8 +202,8 @@ class Walker:
                 yield before, after
 
     def _analyses(self) -> Iterator[str]:
-        """Each version that became stable by its steps has a successful analysis."""
-        skipped = self.acted("rollout_promote", mode="skip_step", expected_step=ANALYSIS)
+        """Each version that became stable by its steps has a successful analysis, or is the one that has skipped it."""
+        skipped = {act.version for act in self.acted("rollout_promote", mode="skip_step", expected_step=ANALYSIS)}
         runs = self.stage.cluster.list(ANALYSIS_RUN, self.stage.namespace)["items"]
         proved = {
             run["metadata"]["labels"]["rollouts-pod-template-hash"]
@@ -206,7 +212,7 @@ class Walker:
         }
         for before, after in self._updates():
             became_stable = after.get("stableRS") == after["currentPodHash"]
-            if became_stable and after["currentPodHash"] not in proved and not skipped:
+            if became_stable and after["currentPodHash"] not in proved | skipped:
                 yield f"{before['currentPodHash']} became stable without an analysis"
 
 
