@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -179,6 +180,17 @@ def eventually(
                 raise
         assert time.monotonic() < deadline, what or f"not within {timeout} s"
         time.sleep(0.05)
+
+
+def end_workers(path: Path) -> None:
+    """Kill what an ansible-playbook that was killed has left: each process whose command line has `path` in it.
+
+    ansible-core gives every worker a session of its own, so that a signal to the run's process group spares them.
+    """
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # gone meanwhile
+            if str(path).encode() in (process / "cmdline").read_bytes():
+                os.kill(int(process.name), signal.SIGKILL)
 
 
 def own_lab(purpose: str) -> str:

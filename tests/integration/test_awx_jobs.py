@@ -11,12 +11,9 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import re
 import shutil
-import signal
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +23,7 @@ import pytest
 import yaml
 
 from tests.integration.kit import Gauge, Object, Stage, at_gate, canary
+from tests.integration.support import end_workers
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Seconds for a whole job on a busy machine.
@@ -97,7 +95,7 @@ class Awx:
     token: str
     count: int = 0
 
-    def job(self, playbook: str, **answers: str) -> Job:
+    def job(self, playbook: str, **answers: Any) -> Job:
         data = self.data(answers)
         return Job(ansible_runner.run(**self.options(data, playbook)))
 
@@ -106,7 +104,7 @@ class Awx:
             "private_data_dir": str(data), "playbook": f"playbooks/{playbook}.yml", "quiet": True, "timeout": AT_MOST,
         }  # fmt: skip
 
-    def data(self, answers: dict[str, str]) -> Path:
+    def data(self, answers: dict[str, Any]) -> Path:
         self.count += 1
         data = self.folder / f"job{self.count}"
         for part in ("env", "inventory"):
@@ -186,6 +184,23 @@ def test_a_workflow_by_its_jobs(stage: Stage, awx: Awx) -> None:
     assert status(stage)["stableRS"] == status(stage)["currentPodHash"]
 
 
+def test_the_output_tells_the_evidence_to_whoever_approves(stage: Stage, awx: Awx, gauge: Gauge) -> None:
+    """The file of a report would go with the container."""
+    stage.apply(gauge.template("good", interval="1s", count=1))
+    analysis: Object = {"analysis": {"templates": [{"templateName": "good"}]}}
+    stage.deploy(canary(steps=[{"setWeight": 20}, analysis, {"pause": {}}, {"setWeight": 60}]))
+    demand: Object = {
+        "release_prometheus_address": stage.lab.record["addresses"]["prometheus"],
+        "release_requests": {"canary": "vector(500)"},
+        "release_min_requests": 100,
+        "release_checks": [{"query": "vector(0.25)", "max": 1}],
+    }
+    job = awx.job("canary", rollout_images=SECOND, rollout_at_gate="stop", **demand).succeeded()
+    _before, _name, told = job.said.partition("TASK [Tell what speaks for this gate]")
+    for evidence in ("vector(500) gives 500", "vector(0.25) gives 0.25", " is Successful"):
+        assert evidence in told.partition("TASK [")[0]
+
+
 def lines_are_events_while_a_wait_lasts(job: Job, stage: Stage) -> None:
     told = lines(job, stage)
     assert len(told) >= 2
@@ -236,14 +251,6 @@ class Cancel:
         return self.wanted
 
 
-def end_workers(data: Path) -> None:
-    """What the end of AWX' container does. ansible-core gives each worker a session of its own, and runner ends one."""
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # gone meanwhile
-            if str(data).encode() in (process / "cmdline").read_bytes():
-                os.kill(int(process.name), signal.SIGKILL)
-
-
 def test_a_cancelled_job_leaves_the_rollout_as_it_is_and_the_next_goes_on(stage: Stage, awx: Awx) -> None:
     stage.deploy(canary(steps=[{"setWeight": 20}, {"pause": {"duration": "1h"}}, {"setWeight": 60}, {"pause": {}}]))
     # Left alone, it would wait for an hour.
@@ -253,6 +260,7 @@ def test_a_cancelled_job_leaves_the_rollout_as_it_is_and_the_next_goes_on(stage:
         **awx.options(data, "canary"), event_handler=cancel.see, cancel_callback=cancel.ask,
         settings={"pexpect_timeout": 1},
     )  # fmt: skip
+    # As the end of AWX' container does; runner ends one session only.
     end_workers(data)
     assert run.status == "canceled", Job(run).output[-3000:]
 
@@ -266,6 +274,19 @@ def test_a_cancelled_job_leaves_the_rollout_as_it_is_and_the_next_goes_on(stage:
     stage.ok("rollout_promote", mode="skip_step", expected_step=1, wait_until="paused")
     again = awx.job("canary", rollout_images=SECOND, rollout_at_gate="stop").succeeded()
     assert again.artifacts == {"rollout_expected_step": "3", "rollout_expected_revision": "2"}
+
+
+def test_the_status_is_shown_and_nothing_is_changed(stage: Stage, awx: Awx) -> None:
+    at_gate(stage)
+    before = stage.get()
+    for name in ("shop", ""):
+        job = awx.job("status", rollout_name=name).succeeded()
+        assert job.changed == 0
+        assert re.search(r"Name: +shop\b", job.output), job.output
+        assert "CanaryPauseStep" in job.output
+    job = awx.job("status", rollout_name="shopp").failed()
+    assert f"There is no Rollout {stage.namespace}/shopp: correct rollout_name or rollout_namespace." in job.said
+    assert stage.get() == before
 
 
 def test_two_versions_side_by_side(stage: Stage, awx: Awx, gauge: Gauge) -> None:

@@ -23,7 +23,7 @@ import pytest
 
 from tests.integration.kit import Object, Stage, canary
 from tests.integration.release import Release, is_stable
-from tests.integration.support import eventually
+from tests.integration.support import end_workers, eventually
 
 LONG = bool(os.environ.get("PROGRESSIVE_TEST_LONG"))
 KILLS = 10 if LONG else 3
@@ -69,6 +69,8 @@ def killed(release: Release, image: str, tasks: int, moment: float) -> None:
             if begun > tasks:
                 time.sleep(moment)
                 os.killpg(run.pid, signal.SIGKILL)
+                # With the verb that one of them may be about.
+                end_workers(release.playbook)
                 break
         run.stdout.close()
 

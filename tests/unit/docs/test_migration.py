@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 import pytest
+from ansible_collections.progressive.delivery.plugins.module_utils._verbs.set_image import EVERY_CONTAINER
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "migration-kubectl.md").read_text()
@@ -33,3 +34,8 @@ def test_the_modules_are_there() -> None:
     named = {name for row in ROWS for name in re.findall(r"`((?:rollout|analysis)_[a-z_]+)`", row[1])}
     assert len(named) > 9
     assert named <= modules | {"rollout_tree"}
+
+
+def test_what_stands_for_all_containers_is_told() -> None:
+    (row,) = [row for row in ROWS if row[0].startswith("| `set image")]
+    assert f'The key `"{EVERY_CONTAINER}"` stands for all containers' in row[2]

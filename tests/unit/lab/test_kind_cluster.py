@@ -212,6 +212,16 @@ def test_another_program_for_the_same_cluster_is_noted(world: World) -> None:
     assert world.converge().done == []
 
 
+def test_check_mode_does_without_a_program_that_is_yet_to_be_installed(world: World) -> None:
+    world.make()
+    Path(world.kind).unlink()
+    assert world.converge(check_mode=True).done == [], "the same program, from a cache that was cleared"
+    pinned = world.wish(program="/cache/kind-of-another-pin")
+    assert world.converge(pinned, check_mode=True).done == ["noted the program"]
+    with pytest.raises(LabError, match="/cache/kind-of-another-pin"):
+        world.converge(pinned)
+
+
 def test_a_host_port_that_is_taken_is_told_before_anything_is_made(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
