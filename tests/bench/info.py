@@ -57,7 +57,7 @@ def _make(stage: Stage, numbers: range) -> None:
 
 def _rollout(stage: Stage, name: str) -> Object:
     labels = {"matchLabels": {"app": name}}
-    found = canary(replicas=0, selector=labels, template=template("shop:1.0.0", app=name))
+    found = canary(steps=[], replicas=0, selector=labels, template=template("shop:1.0.0", app=name))
     return {**found, "metadata": {"name": name, "namespace": stage.namespace}}
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from tests.integration.kit import Stage, canary, new_namespace
 from tests.integration.support import COLLECTION, Lab
 
-ROUNDS = 15
+ROUNDS = 31
 CALLBACKS = Path(__file__).resolve().parent / "callbacks"
 
 Task = dict[str, Any]
