@@ -73,7 +73,7 @@ class Feed:
         self._version: str = start["metadata"]["resourceVersion"]
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._stop = threading.Event()
-        self._wake: Callable[[], None] = lambda: None
+        self._shut: Callable[[], None] = lambda: None
         self._pause = FIRST_PAUSE
         self._thread = threading.Thread(target=self._run, name=f"watch {self._name}", daemon=True)
 
@@ -87,7 +87,7 @@ class Feed:
         # Closing a response that another thread reads would wait for its next byte; shutdown wakes the reader.
         self._stop.set()
         with suppress(ValueError, OSError, RuntimeError):  # the response has ended by itself
-            self._wake()
+            self._shut()
 
     def next(self, timeout: float) -> Event | None:
         """The next event, or None when none came within ``timeout`` seconds, or ``wake`` was called."""
@@ -182,7 +182,7 @@ class Feed:
         """Events of one watch until the server ends it in good order."""
         watch = self._cluster.watch(self._resource, self._namespace, self._name, self._version, WATCH_SECONDS)
         with watch as response:
-            self._wake = response.shutdown
+            self._shut = response.shutdown
             if self._stop.is_set():  # the feed was left while the watch was being opened
                 return
             try:

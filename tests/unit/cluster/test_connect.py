@@ -439,6 +439,16 @@ def test_a_rehearsal_asks_nobody_and_leaves_nothing_open(monkeypatch: pytest.Mon
     assert sorted(os.listdir("/proc/self/fd")) == before
 
 
+def test_a_rehearsal_that_cannot_be_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused() -> None:
+        raise PermissionError("no sockets here")
+
+    monkeypatch.setattr(rehearsal, "_SPARE", [])
+    monkeypatch.setattr(socket, "socketpair", refused)
+    rehearsal.rehearse()
+    assert len(rehearsal._SPARE) == 1
+
+
 def test_without_the_library_there_is_no_rehearsal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rehearsal, "_SPARE", [])
     monkeypatch.setattr(rehearsal, "MISSING", ImportError("urllib3"))
