@@ -268,12 +268,6 @@ def bookmarked(lines: Lines) -> Lines:
         yield json.dumps({"type": "BOOKMARK", "object": {"kind": found["kind"], **version}}).encode() + b"\n"
 
 
-def first_lost(lines: Lines) -> Lines:
-    """The first event never comes."""
-    next(lines, None)
-    yield from lines
-
-
 def all_lost(lines: Lines) -> Lines:
     """No event ever comes, though the connection is good."""
     for _line in lines:
