@@ -296,6 +296,7 @@ def test_the_same_version_after_an_outage_is_an_answer_too() -> None:
 def test_an_outage_until_the_deadline_is_not_blamed_on_the_controller() -> None:
     cluster = FakeCluster(updating(0, NOT_OBSERVED))
     cluster.emit(1, interrupted())
+    cluster.fail("get", Transient("no answer to the last look"), times=2, after=1)
     result = run(cluster, Wait(HEALTHY), timeout=60)
     assert (result["failed"], result["reason"]) == (True, "unreachable")
     assert result["msg"].endswith(". connection refused; check the network and the apiserver")
