@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A release that is killed at any moment is finished by the next run: one new revision, and no step left out.
 
+That of a bad version ends safely aborted, whichever run its analysis comes to.
+
 ``PROGRESSIVE_TEST_LONG=1`` kills ten times instead of three, and elsewhere each time. ``PROGRESSIVE_TEST_SEED`` chooses
 the moments.
 """
@@ -21,7 +23,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.kit import Object, Stage, canary
+from tests.integration.kit import ANALYSIS_STEP, Gauge, Object, Stage, canary
 from tests.integration.release import Release, is_stable
 from tests.integration.support import end_workers, eventually
 
@@ -36,6 +38,7 @@ STEPS: list[Object] = [
     {"setWeight": 60},
     {"pause": {}},
 ]
+ANALYSED: list[Object] = [{"setWeight": 20}, {"pause": {}}, ANALYSIS_STEP, {"setWeight": 60}, {"pause": {}}]
 
 
 @contextmanager
@@ -94,3 +97,31 @@ def test_a_release_that_is_killed_is_finished_by_the_next_run(stage: Stage, tmp_
         sets = json.loads(stage.kubectl("get", "replicasets", "-o", "json"))["items"]
         found = sorted(int(each["metadata"]["annotations"]["rollout.argoproj.io/revision"]) for each in sets)
         assert found == list(range(1, revision + 1)), said
+
+
+@pytest.mark.timeout(3600 if LONG else 600)
+def test_a_bad_release_that_is_killed_ends_safely_aborted(stage: Stage, gauge: Gauge, tmp_path: Path) -> None:
+    """Also when it is killed on the way back: then the next run refuses, and the controller goes back by itself."""
+    release, dice = Release(stage, tmp_path), random.Random(f"{SEED}, bad")
+    stage.deploy(canary(steps=ANALYSED), gauge.template())
+    good, gauge.value = stage.get()["status"]["stableRS"], 0.0
+    whole = release.run(images={"app": "shop:2"}).output.count("TASK [")
+    for number in range(KILLS):
+        image = f"shop:{3 + number}"
+        moment = int(whole * (number + dice.random()) / KILLS)
+        said = f"seed {SEED}, killed in task {moment} of {whole}"
+        killed(release, image, moment, dice.random() / 4)
+        assert release.run(images={"app": image}).returncode, said
+        status = eventually(lambda: aborted(stage), what=said)
+        assert (status["stableRS"], status["currentStepIndex"]) == (good, 0), said
+        labels = f"rollouts-pod-template-hash={status['currentPodHash']}"
+        runs = json.loads(stage.kubectl("get", "analysisruns", f"--selector={labels}", "-o", "json"))["items"]
+        assert [run["status"]["phase"] for run in runs] == ["Failed"], said
+        revision = stage.get()["metadata"]["annotations"]["rollout.argoproj.io/revision"]
+        assert revision == str(3 + number), said
+
+
+def aborted(stage: Stage) -> Object | None:
+    """The status once all pods are those of the stable version again."""
+    status: Object = stage.get()["status"]
+    return status if status.get("abort") and not status.get("updatedReplicas") else None
