@@ -9,7 +9,7 @@ import json
 import os
 from pathlib import Path
 
-from tests.bench import info, lint, mesh, verbs, watch
+from tests.bench import growth, lint, mesh, verbs, watch
 from tests.integration.support import lab_down, lab_up, own_lab
 
 REPORT = Path(__file__).resolve().parent.parent.parent / "build" / "bench.json"
@@ -19,7 +19,7 @@ ROWS = {
     "verbs: milliseconds of an act without wait": verbs.act_without_wait,
     "wait: seconds until a transition is told": watch.reaction,
     "wait: percent of one core while idle": watch.idle,
-    "growth: seconds by the number of rollouts": info.seconds_by_rollouts,
+    "growth: seconds by the number of rollouts": growth.seconds_by_rollouts,
     "rollout_lint: documents per second by the number of documents": lint.documents_per_second,
 }
 

@@ -46,9 +46,16 @@ class Reader:
 
     def snapshot(self, history: bool) -> Snapshot:
         """Everything fresh from the apiserver."""
-        raw = self._patience.call(lambda timeout: self._cluster.get(ROLLOUT, self._namespace, self._name, timeout))
+        raw = self._patience.call(self._get)
         self._workload = self._read_workload(Rollout.parse(raw))
         return self.of(raw, history)
+
+    def last_look(self) -> Snapshot:
+        """The Rollout as it is after the deadline, see ``Patience.last_look``."""
+        return self.of(self._patience.last_look(self._get))
+
+    def _get(self, timeout: float) -> Object:
+        return self._cluster.get(ROLLOUT, self._namespace, self._name, timeout)
 
     def of(self, raw: Object, history: bool = False) -> Snapshot:
         """A snapshot around a version of the Rollout that is at hand already."""

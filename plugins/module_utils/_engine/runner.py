@@ -287,16 +287,13 @@ class Runner:
         self._looked_again = True
         before = self._view().rollout.resource_version
         try:
-            self._look(self._reader.of(self._patience.last_look(self._get)))
+            self._look(self._reader.last_look())
         except Transient as error:
             if stop.reason != "unreachable":
                 raise unreachable(stop, error) from error
         except ClusterError:
             return False
         return self._view().rollout.resource_version != before
-
-    def _get(self, timeout: float) -> Object:
-        return self._cluster.get(ROLLOUT, self._namespace, self._name, timeout)
 
     def _next(self, goal: Goal, verdict: Waiting) -> Snapshot:
         snapshot, wish = self._view(), f"waiting until {goal.until.value}"

@@ -21,7 +21,7 @@ TURNS = 5
 
 def seconds_by_rollouts(lab: Lab) -> dict[str, dict[str, float]]:
     """Seconds of each module by the number of Rollouts; medians. A wait lasts until the controller is through."""
-    with new_namespace(lab, f"bench-info-{os.getpid()}") as stage:
+    with new_namespace(lab, f"bench-growth-{os.getpid()}") as stage:
         found, made = {}, 0
         for size in SIZES:
             _make(stage, range(made, size))
