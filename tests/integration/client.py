@@ -30,7 +30,6 @@ class Answer:
     headers: Mapping[str, str]
     cookies: Mapping[str, str]
     started: float
-    seconds: float
 
     @property
     def version(self) -> str:
@@ -117,7 +116,7 @@ class Client:
                 cookies = {name: morsel.value for name, morsel in answer.cookies.items()}
         except (aiohttp.ClientError, TimeoutError) as error:
             status, body, given, cookies = 0, repr(error), {}, {}
-        return Answer(status, body, given, cookies, started, time.monotonic() - started)
+        return Answer(status, body, given, cookies, started)
 
 
 def _session() -> aiohttp.ClientSession:

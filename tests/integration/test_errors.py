@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,8 +35,6 @@ class Wrong:
     given: Given
     reason: str
     says: tuple[str, ...]
-    # Seconds. Most fail at once; the slowest machine decides about the number.
-    limit: float = 8.0
 
     def options(self, scene: Scene) -> Object:
         return self.given(scene) if callable(self.given) else self.given
@@ -280,9 +277,7 @@ SERVERS: Mapping[str, Wrong] = {
         lambda _scene: "https://apiserver.invalid:6443", "unreachable", "https://apiserver.invalid:6443", CHECK_ADDRESS
     ),
     "no scheme": elsewhere(lambda _scene: "prod:6443", "bad_configuration", "host: 'prod:6443'", "https://name:6443"),
-    "closed port, no hurry": Wrong(
-        "rollout_promote", lambda scene: scene.page("closed"), "unreachable", ("refused",), limit=12
-    ),
+    "closed port, no hurry": Wrong("rollout_promote", lambda scene: scene.page("closed"), "unreachable", ("refused",)),
 }
 
 
@@ -481,13 +476,7 @@ def scene(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]
 
 @pytest.mark.parametrize("wrong", EVERYTHING.values(), ids=EVERYTHING)
 def test_a_task_that_cannot_work_says_why(scene: Scene, wrong: Wrong) -> None:
-    options = wrong.options(scene)
-    started = time.monotonic()
-
-    result = scene.run(wrong.module, options)
-
-    assert time.monotonic() - started < wrong.limit
-    failed_harmlessly(result, wrong, scene)
+    failed_harmlessly(scene.run(wrong.module, wrong.options(scene)), wrong, scene)
 
 
 @pytest.mark.parametrize("wrong", RIGHTS.values(), ids=RIGHTS)

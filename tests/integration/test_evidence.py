@@ -211,15 +211,12 @@ def test_a_prometheus_that_is_down_is_missing_evidence(stage: Stage, gauge: Gaug
     assert (nowhere["failed"], nowhere["reason"]) == (True, "invalid_request")
     assert "give prometheus with its address" in nowhere["msg"]
     down = {"address": f"http://127.0.0.1:{free_port()}"}
-    start = time.monotonic()
     result = stage.run("analysis_wait", rollout="shop", wait_timeout="3s", prometheus=down, **demand)
     assert (result["failed"], result["reason"]) == (True, "insufficient")
     assert down["address"] in result["msg"]
     assert [entry for entry in result["timeline"] if entry.get("reason") == "unreachable"], "it was tried again"
-    assert time.monotonic() - start < 5
-    start = time.monotonic()
     once = stage.run("analysis_wait", rollout="shop", wait=False, prometheus=down, **demand)
-    assert (once["reason"], time.monotonic() - start < 2) == ("insufficient", True)
+    assert (once["failed"], once["reason"]) == (True, "insufficient")
 
 
 def test_a_query_that_prometheus_refuses(stage: Stage) -> None:

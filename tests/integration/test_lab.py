@@ -110,8 +110,10 @@ WORKLOADS = [
     pod("slow-ready", "registry/app:1-slow-ready", lab={"ready-after": "4s"}),
     pod("crash-loop", "registry/app:1-crash-loop"),
     pod("image-pull-failure", "registry/app:1-image-pull-failure"),
-    pod("slow-termination", lab={"pod": "slow-termination", "terminate-after": "4s"}),
-    pod("short-grace", "registry/app:1-slow-termination", terminationGracePeriodSeconds=2),
+    pod("slow-termination", lab={"pod": "slow-termination", "terminate-after": "12s"}),
+    pod(
+        "short-grace", "registry/app:1-slow-termination", lab={"terminate-after": "5m"}, terminationGracePeriodSeconds=2
+    ),
     pod("gated", readinessGates=[{"conditionType": "example.com/checked"}]),
     job("good"),
     job("bad", "registry/job:1-fail"),
@@ -129,10 +131,10 @@ def test_a_second_run_changes_nothing(own: Lab, playbook: Path) -> None:
     assert Lab.load(NAME).processes == before
 
 
-def test_looking_at_a_lab_that_is_up_is_quick(own: Lab) -> None:
-    start = time.monotonic()
+def test_looking_at_a_lab_that_is_up_starts_nothing(own: Lab) -> None:
+    before = own.processes
     assert not converge(own).changed
-    assert time.monotonic() - start < 1
+    assert Lab.load(NAME).processes == before
 
 
 def test_check_mode_finds_nothing_to_do(own: Lab) -> None:
@@ -258,7 +260,7 @@ class TestPods:
     def test_slow_ready_takes_its_time(self, own: Lab) -> None:
         state = settle(lambda: conditions(status(own, "slow-ready"))["Ready"] == "True" and status(own, "slow-ready"))
         since = {item["type"]: item["lastTransitionTime"] for item in state["conditions"]}
-        assert 3 <= seconds_between(since["Initialized"], since["Ready"]) <= 10
+        assert seconds_between(since["Initialized"], since["Ready"]) >= 3
 
     @pytest.mark.parametrize("name", ["never-ready", "by-digest"])
     def test_never_ready(self, own: Lab, name: str) -> None:
@@ -283,14 +285,15 @@ class TestPods:
         assert item["status"]["phase"] == "Failed"
         assert item["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"] == 1
 
-    def test_a_normal_pod_goes_at_once(self, own: Lab) -> None:
-        assert deletion_seconds(own, "normal") < 5
-
-    def test_slow_termination_takes_its_time(self, own: Lab) -> None:
-        assert 2 < deletion_seconds(own, "slow-termination") < 12
+    def test_slow_termination_takes_its_time_and_a_normal_pod_does_not(self, own: Lab) -> None:
+        delete(own, "slow-termination", "--wait=false")
+        delete(own, "normal")
+        left = status(own, "slow-termination")
+        assert left["phase"] == "Running"
+        delete(own, "slow-termination")
 
     def test_slow_termination_ends_with_the_grace_period(self, own: Lab) -> None:
-        assert deletion_seconds(own, "short-grace") < 8
+        delete(own, "short-grace")
 
     def test_a_restarted_kwok_hands_out_no_address_twice(self, own: Lab) -> None:
         own.stop("kwok")
@@ -331,10 +334,9 @@ def seconds_between(first: str, second: str) -> float:
     return time.mktime(time.strptime(second, format)) - time.mktime(time.strptime(first, format))
 
 
-def deletion_seconds(lab: Lab, name: str) -> float:
-    start = time.monotonic()
-    kubectl(lab, "delete", "pod", name, "--timeout=20s")
-    return time.monotonic() - start
+def delete(lab: Lab, name: str, *how: str) -> None:
+    """Fails where it takes longer than this."""
+    kubectl(lab, "delete", "pod", name, "--timeout=25s", *how)
 
 
 # ---- Prometheus and the audit log

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import base64
-import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
@@ -185,12 +184,9 @@ def test_a_server_that_never_comes_to_an_end(server: FakeServer) -> None:
             exchange.chunk(b" ")
 
     server.then(dribble)
-    start = time.monotonic()
 
     with pytest.raises(TimedOut):
         Prometheus(server.host, timeout=0.2).instant("x")
-
-    assert time.monotonic() - start < 5
 
 
 def test_an_answer_without_measure(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
