@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.progressive.delivery.plugins.module_utils._lab import go
+from ansible_collections.progressive.delivery.plugins.module_utils._lab.files import locked
 from ansible_collections.progressive.delivery.plugins.module_utils._lab.paths import Cache
 
 MODULES = Path(__file__).parent / "charts"
@@ -37,7 +38,9 @@ def module(name: str) -> Path:
     """The sources of a Go module at the version in charts/go.mod, fetched once and verified by go.sum."""
     place = Cache(Cache.default().root / "test-charts")
     toolchain = go.find(go.required_version([MODULES / "go.mod"]), place, os.environ, print)
-    answer = toolchain.run(Path(name).name, ["mod", "download", "-json", name], MODULES, print)
+    # The toolchain keeps what a program says in a file that is called after the work.
+    with locked(place.root / f".{Path(name).name}.lock"):
+        answer = toolchain.run(Path(name).name, ["mod", "download", "-json", name], MODULES, print)
     return Path(json.loads(answer)["Dir"])
 
 

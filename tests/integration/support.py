@@ -167,7 +167,7 @@ def life_of(run: Callable[..., PlaybookRun], there: Callable[[], bool], **other:
 
 
 def eventually(
-    look: Callable[[], Any], *, timeout: float = 30.0, what: str = "", ignoring: tuple[type[Exception], ...] = ()
+    look: Callable[[], Any], *, timeout: float = 120.0, what: str = "", ignoring: tuple[type[Exception], ...] = ()
 ) -> Any:
     """What `look` returns as soon as that is true; until then it may also raise what is in `ignoring`."""
     deadline = time.monotonic() + timeout

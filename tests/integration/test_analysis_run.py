@@ -310,7 +310,7 @@ def test_somebody_removes_it_while_we_wait(stage: Stage, gauge: Gauge) -> None:
 def test_a_run_that_no_controller_looks_at(stage: Stage, gauge: Gauge) -> None:
     stage.apply(gauge.template())
     labels = {"argo-rollouts.argoproj.io/controller-instance-id": "another"}
-    result = make(stage, labels=labels, wait_timeout="4s", **VALUE)
+    result = make(stage, labels=labels, wait_timeout="12s", **VALUE)
     assert (result["failed"], result["changed"], result["reason"]) == (True, True, "controller_absent")
     assert "instance-id" in result["msg"]
 

@@ -24,6 +24,13 @@ from tests.integration.support import Lab, PlaybookRun, run_playbook
 
 # Seconds of a timed pause and of the interval of an analysis. A window of two of them still holds some scrapes.
 PACE = 3
+# Of examples that look at something that lasts for a few of these, by programs that take seconds to start.
+PACES = {
+    "canary_ingress": 8,
+    "canary_virtual_service_experiment": 6,
+    "canary_destination_rule_experiment": 6,
+    "experiment": 6,
+}
 
 _NUMBERS = itertools.count(1)
 
@@ -31,7 +38,12 @@ _NUMBERS = itertools.count(1)
 def run_example(lab: Lab, name: str, **variables: Any) -> PlaybookRun:
     """Run an example in a namespace of its own, which is deleted behind it."""
     namespace = f"case-{next(_NUMBERS)}-{os.getpid()}"
-    given = {"progressive_lab": lab.name, "example_pace": PACE, "example_namespace": namespace, **variables}
+    given = {
+        "progressive_lab": lab.name,
+        "example_pace": PACES.get(name, PACE),
+        "example_namespace": namespace,
+        **variables,
+    }
     try:
         return run_playbook(f"examples.{name}", given)
     finally:

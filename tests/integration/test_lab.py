@@ -66,7 +66,7 @@ def pods(own: Lab) -> None:
 def kubectl(lab: Lab, *words: str, given: str = "", kubeconfig: Path | None = None) -> str:
     tool = Path(lab.record["bin"]["etcd"]).parent / "kubectl"
     command = [str(tool), "--kubeconfig", str(kubeconfig or lab.paths.kubeconfig), *words]
-    result = subprocess.run(command, input=given, capture_output=True, text=True, timeout=30, check=False)
+    result = subprocess.run(command, input=given, capture_output=True, text=True, timeout=60, check=False)
     assert result.returncode == 0, result.stderr
     return result.stdout
 
@@ -110,7 +110,7 @@ WORKLOADS = [
     pod("slow-ready", "registry/app:1-slow-ready", lab={"ready-after": "4s"}),
     pod("crash-loop", "registry/app:1-crash-loop"),
     pod("image-pull-failure", "registry/app:1-image-pull-failure"),
-    pod("slow-termination", lab={"pod": "slow-termination", "terminate-after": "12s"}),
+    pod("slow-termination", lab={"pod": "slow-termination", "terminate-after": "25s"}),
     pod(
         "short-grace", "registry/app:1-slow-termination", lab={"terminate-after": "5m"}, terminationGracePeriodSeconds=2
     ),
@@ -290,7 +290,7 @@ class TestPods:
         delete(own, "normal")
         left = status(own, "slow-termination")
         assert left["phase"] == "Running"
-        delete(own, "slow-termination")
+        kubectl(own, "wait", "--for=delete", "pod/slow-termination", "--timeout=50s")
 
     def test_slow_termination_ends_with_the_grace_period(self, own: Lab) -> None:
         delete(own, "short-grace")

