@@ -37,9 +37,9 @@ def helm() -> str:
 def module(name: str) -> Path:
     """The sources of a Go module at the version in charts/go.mod, fetched once and verified by go.sum."""
     place = Cache(Cache.default().root / "test-charts")
-    toolchain = go.find(go.required_version([MODULES / "go.mod"]), place, os.environ, print)
-    # The toolchain keeps what a program says in a file that is called after the work.
-    with locked(place.root / f".{Path(name).name}.lock"):
+    # As the lab's own programs are made: a toolchain and its output have one place in a cache.
+    with locked(place.bin / ".lock"):
+        toolchain = go.find(go.required_version([MODULES / "go.mod"]), place, os.environ, print)
         answer = toolchain.run(Path(name).name, ["mod", "download", "-json", name], MODULES, print)
     return Path(json.loads(answer)["Dir"])
 

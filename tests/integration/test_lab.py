@@ -288,8 +288,7 @@ class TestPods:
     def test_slow_termination_takes_its_time_and_a_normal_pod_does_not(self, own: Lab) -> None:
         delete(own, "slow-termination", "--wait=false")
         delete(own, "normal")
-        left = status(own, "slow-termination")
-        assert left["phase"] == "Running"
+        assert status(own, "slow-termination")["phase"] == "Running"
         kubectl(own, "wait", "--for=delete", "pod/slow-termination", "--timeout=50s")
 
     def test_slow_termination_ends_with_the_grace_period(self, own: Lab) -> None:
