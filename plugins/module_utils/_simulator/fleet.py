@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -21,6 +22,8 @@ log = logging.getLogger(__name__)
 # Seconds until another try to listen where somebody else does, and that requests under way get at the end.
 _RETRY = 1.0
 _GRACE = 1.0
+# Connections that wait for being accepted.
+_BACKLOG = 128
 # Seconds; more than Envoy keeps an idle connection, so that it is never us who close one under a request.
 _KEEPALIVE = 3900
 
@@ -28,22 +31,27 @@ Address = tuple[str, int]
 
 
 class _Endpoint:
-    """A listening socket. `occupant`: who answers there."""
+    """A listening socket. `occupant`: who answers there.
 
-    def __init__(self, occupant: PodServer) -> None:
+    It listens from the beginning, so that nobody is refused who has seen that the pod is ready; it answers once it is
+    open. OSError if somebody else listens there.
+    """
+
+    def __init__(self, address: Address, occupant: PodServer) -> None:
         self.occupant = occupant
         self._connections = web.Server(self._answer, access_log=None, keepalive_timeout=_KEEPALIVE)
+        self._server: asyncio.Server | None = None
+        self._socket = socket.create_server(address, backlog=_BACKLOG)
 
-    async def open(self, address: Address) -> None:
-        """OSError if somebody else listens there."""
+    async def open(self) -> None:
         loop = asyncio.get_running_loop()
-        self._socket = await loop.create_server(self._connections, *address, reuse_address=True)
+        self._server = await loop.create_server(self._connections, sock=self._socket, backlog=_BACKLOG)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         return await self.occupant.answer(request)
 
     def stop_listening(self) -> None:
-        self._socket.close()
+        (self._server or self._socket).close()
         self._connections.pre_shutdown()  # closes those that are idle
 
     async def end(self) -> None:
@@ -104,8 +112,10 @@ class Fleet:
         for address in [address for address in self._endpoints if address not in wanted]:
             self._close(address)
         self._taken = {address: why for address, why in self._taken.items() if address in wanted}
-        for address, server in wanted.items():
-            await self._open(address, server)
+        new = [self._occupy(address, server) for address, server in wanted.items()]
+        # Until here nobody could ask what state a pod is in: none is shown ready that refuses.
+        for endpoint in filter(None, new):
+            await endpoint.open()
         self.follows = True
         leaving = [seat.leaves - now for seat in self.seats if seat.leaves is not None]
         return min([*leaving, *([_RETRY] if self._taken else [])], default=None)
@@ -139,26 +149,28 @@ class Fleet:
             log.info("pod %s leaves", pod.title)
 
     def _wanted(self, now: float) -> dict[Address, PodServer]:
-        """An address is used again soon after its pod has gone: then it is the new pod's at once."""
+        """An IP is used again soon after its pod has gone: then a port of both is the new pod's at once. The others
+        stay with the pod that leaves, as if its IP were still its own: somebody may not have heard yet that it leaves.
+        """
         candidates = [seat for seat in self.seats if seat.answers(now)]
         candidates.sort(key=lambda seat: (seat.server.pod.ready, seat.server.pod.started))
-        owners = {seat.server.pod.ip: seat.server for seat in candidates}
-        return {address: server for server in owners.values() for address in self.addresses(server.pod)}
+        return {address: seat.server for seat in candidates for address in self.addresses(seat.server.pod)}
 
-    async def _open(self, address: Address, server: PodServer) -> None:
+    def _occupy(self, address: Address, server: PodServer) -> _Endpoint | None:
+        """The endpoint if it has to be opened."""
         if address in self._endpoints:
             self._endpoints[address].occupant = server
-            return
-        endpoint = _Endpoint(server)
+            return None
         try:
-            await endpoint.open(address)
+            endpoint = _Endpoint(address, server)
         except OSError as error:
             if address not in self._taken:
                 log.warning("pod %s: %s", server.pod.title, error.strerror)
             self._taken[address] = str(error.strerror)
-            return
+            return None
         self._taken.pop(address, None)
         self._endpoints[address] = endpoint
+        return endpoint
 
     def _close(self, address: Address) -> None:
         endpoint = self._endpoints.pop(address)

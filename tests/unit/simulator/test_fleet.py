@@ -306,16 +306,64 @@ def test_counters_go_on_when_a_pod_is_ready_again(play: Play) -> None:
 def test_an_address_that_is_used_again_is_the_new_pods_at_once(play: Play) -> None:
     new = pod("shop-2")
     new["metadata"]["annotations"] = {"prometheus.io/port": "9102"}
-    old = pod("shop-1")
-    old["spec"]["containers"][0]["ports"] = [{"containerPort": 8080}, {"containerPort": 7070}]
 
     async def scene(bench: Bench) -> None:
-        await bench.fleet.follow([pod_of(old)])
+        await bench.fleet.follow([pod_of(pod("shop-1"))])
         assert (await bench.ask()).body["pod"] == "shop-1"
         await bench.fleet.follow([pod_of(new)])
         assert (await bench.ask()).body["pod"] == "shop-2"  # on the connection that is open already
         assert (await bench.ask(place="1.7:9102")).body["pod"] == "shop-2"
+
+    play(scene)
+
+
+@pytest.mark.parametrize("new_leaves", [False, True])
+def test_a_pod_that_leaves_keeps_the_ports_that_the_next_pod_of_its_ip_has_not(play: Play, new_leaves: bool) -> None:
+    old, new = pod("shop-1"), pod("shop-2", startTime="2026-01-01T12:05:00Z")
+    old["spec"]["containers"][0]["ports"] = [{"containerPort": 8080}, {"containerPort": 7070}]
+
+    async def scene(bench: Bench) -> None:
+        await bench.fleet.follow([pod_of(old)])
+        await bench.fleet.follow([pod_of(new)])
+        left = [] if new_leaves else [pod_of(new)]
+        await bench.fleet.follow(left)
+        assert (await bench.ask()).body["pod"] == "shop-2"
+        assert (await bench.ask(place="1.7:7070")).body["pod"] == "shop-1"
+        await bench.follow_until_quiet(*left)
         assert await bench.refuses("1.7:7070")
+        assert await bench.refuses() is new_leaves
+
+    play(scene)
+
+
+def test_nobody_is_refused_who_has_seen_that_a_pod_is_ready(play: Play) -> None:
+    """Whoever asks for the states does so where the fleet lets others work."""
+
+    async def scene(bench: Bench) -> None:
+        pods = [pod_of(pod(f"shop-{number}", podIP=f"10.244.1.{number}")) for number in range(1, 6)]
+        following = asyncio.create_task(bench.fleet.follow(pods))
+        while not bench.fleet.seats:
+            await asyncio.sleep(0)
+        assert [seat.state for seat in bench.fleet.seats] == ["ready"] * len(pods)
+        connected = [socket.create_connection(bench.fleet.addresses(found)[0], timeout=5) for found in pods]
+        await following
+        for found, connection in zip(pods, connected, strict=True):
+            reader, writer = await asyncio.open_connection(sock=connection)
+            writer.write(b"GET / HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n")
+            assert f"x-pod: {found.name}".encode() in await reader.read()
+            writer.close()
+
+    play(scene)
+
+
+def test_a_fleet_can_be_closed_before_its_pods_answer(play: Play) -> None:
+    async def scene(bench: Bench) -> None:
+        following = asyncio.create_task(bench.fleet.follow([pod_of(pod())]))
+        while not bench.fleet.seats:
+            await asyncio.sleep(0)
+        following.cancel()
+        await bench.fleet.close()
+        assert await bench.refuses()
 
     play(scene)
 
