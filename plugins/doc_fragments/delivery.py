@@ -63,7 +63,8 @@ options:
     description:
       - Whether to wait until the controller has acted.
       - Without waiting a task makes one GET and at most one PATCH per changed object, and a verb that must
-        wait before it may act fails with the reason why.
+        wait before it may act fails with the reason why. Only that the controller observes the change before,
+        which takes it a fraction of a second, is waited for in any case, for 10 seconds at most.
     type: bool
     default: true
   wait_timeout:

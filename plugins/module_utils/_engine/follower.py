@@ -75,14 +75,22 @@ class Follower:
         if self._context is not None:
             self._context.__exit__(kind, error, trace)
 
-    def next(self, snapshot: Snapshot, waiting: str, history: bool = False, until: datetime | None = None) -> Snapshot:
-        """The next version after ``snapshot``; the same one at the time ``until``, when something may be due.
+    def next(
+        self,
+        snapshot: Snapshot,
+        waiting: str,
+        history: bool = False,
+        until: datetime | None = None,
+        at_most: float = math.inf,
+    ) -> Snapshot:
+        """The next version after ``snapshot``; the same one at the time ``until``, when something may be due, or after
+        ``at_most`` seconds.
 
         Raises Stop at the deadline, or when the object is gone.
         """
         feed = self._open(snapshot)
         self._onlooker.look(snapshot.rollout, feed, self._patience.remaining)
-        wakes = self._moment(until)
+        wakes = min(self._moment(until), self._clock.monotonic() + at_most)
         while self._clock.monotonic() < wakes:
             self._watch_controller(snapshot)
             self._onlooker.tell()

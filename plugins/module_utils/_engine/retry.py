@@ -18,6 +18,8 @@ T = TypeVar("T")
 # A server that was never reached is more likely a wrong address than a restart.
 FIRST_CONTACT_SECONDS = 10.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
+# Seconds that a repeated request has at least: its "no answer in time" would hide why the one before it failed.
+TIME_TO_ANSWER = 0.5
 # Seconds for the last look at the deadline, which is over when it is taken.
 LAST_LOOK = 1.0
 
@@ -83,7 +85,8 @@ class Patience:
     def pause(self, error: ClusterError) -> None:
         """Wait before the next try; raises ``error`` when there is no time for one."""
         there = self._in_touch or _is_busy(error)
-        limit = self._deadline if there else min(self._deadline, self._started + FIRST_CONTACT_SECONDS)
+        last_try = self._deadline - TIME_TO_ANSWER
+        limit = last_try if there else min(last_try, self._started + FIRST_CONTACT_SECONDS)
         wish = getattr(error, "retry_after", None) or random.uniform(self._pause / 2, self._pause)
         if self._clock.monotonic() + wish >= limit:
             raise error if self._in_touch or not isinstance(error, Transient) else _with_remedy(error)

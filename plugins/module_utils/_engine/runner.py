@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,6 +13,7 @@ from functools import partial
 
 from .._cluster.errors import ClusterError, Conflict, Transient
 from .._cluster.resources import JSON_PATCH, MERGE_PATCH, ROLLOUT, Object
+from .._model.durations import format_seconds
 from .._model.rollout import INVALID_SPEC
 from .._model.waiting import Waiting
 from .._verbs.goals import Ended, Goal, Reached, Until, Verdict, View, judge
@@ -29,7 +31,7 @@ from .._verbs.plan import (
     Verb,
 )
 from .findings import Findings, behind_failure, of_last_try
-from .follower import Follower
+from .follower import Follower, check_controller
 from .gitops import WARN, check_reverted, heed
 from .outcome import IN_DOUBT, Outcome, Stop, about, unreachable
 from .ports import Clock, ClusterPort
@@ -38,6 +40,9 @@ from .restarting import Restarting
 from .retry import Patience
 from .timeline import Listener, Timeline
 
+# Seconds. A running controller has observed a change long before that, so even a task that is not to wait has them:
+# one that follows another at once would fail for nothing.
+SOON = 10.0
 # How often the controller may drop a write before it is taken at its word.
 MOST_LOSSES = 3
 
@@ -87,6 +92,7 @@ class Runner:
         self._saw_analysis = False
         self._looked_again = False
         self._invalid_since: datetime | None = None
+        self._soon = min(SOON, options.timeout)
 
     def run(self, verb: Verb) -> Outcome:
         """Never raises a ClusterError or Stop: those become a failed outcome that shows the last state."""
@@ -158,9 +164,19 @@ class Runner:
         return f"{plan.message}; a real run waits for it first"
 
     def _wait_before_acting(self, plan: NotYet, verb: Verb) -> None:
-        if not self._options.wait:
-            raise Stop(plan.reason, f"{plan.message}; run it again later, or with wait: true")
-        self._look(self._follower.next(self._view(), plan.message, verb.needs_history))
+        at_most = math.inf if self._options.wait else self._moment_for(plan)
+        self._look(self._follower.next(self._view(), plan.message, verb.needs_history, at_most=at_most))
+
+    def _moment_for(self, plan: NotYet) -> float:
+        """Seconds that are left for what the controller does within a moment; Stop for what may take its time."""
+        again = "run it again later, or with wait: true"
+        if plan.reason != "not_observed":
+            raise Stop(plan.reason, f"{plan.message}; {again}")
+        left = self._patience.remaining - (self._options.timeout - self._soon)
+        if left <= 0:
+            text = f"{plan.message}, after {format_seconds(self._soon)}; {check_controller(ROLLOUT.kind)}"
+            raise Stop(plan.reason, f"{text}; then {again}")
+        return left
 
     def _settle(self, verb: Verb) -> bool:
         """After a write whose answer was lost the wish is on record: then it was done, and is followed as any other."""

@@ -213,11 +213,10 @@ def test_without_a_wait_an_unobserved_change_is_on_record_and_no_more() -> None:
 @pytest.mark.parametrize(
     ("verb", "raw", "reason", "message"),
     [
-        (Abort(OBSERVED), updating(0, NOT_OBSERVED), "not_observed", "the controller has not observed the last change"),
         (Promote(OBSERVED), updating(0), "not_paused", "it is at step 0 of 7 (setWeight: 20), before the gate"),
         (Promote(OBSERVED, expected_step=1), updating(0), "not_at_step", "not yet at step 1"),
     ],
-    ids=["not observed", "before the gate", "before the step"],
+    ids=["before the gate", "before the step"],
 )
 def test_without_a_wait_what_needs_one_fails(verb: Verb, raw: Tree, reason: str, message: str) -> None:
     cluster = FakeCluster(raw)
@@ -226,6 +225,29 @@ def test_without_a_wait_what_needs_one_fails(verb: Verb, raw: Tree, reason: str,
     assert (result["changed"], result["failed"], result["reason"]) == (False, True, reason)
     assert message in result["msg"]
     assert result["msg"].endswith("run it again later, or with wait: true")
+
+
+def test_without_a_wait_the_observation_of_the_change_before_is_waited_for() -> None:
+    """Otherwise two tasks right after each other would fail now and then."""
+    cluster = FakeCluster(updating(0, NOT_OBSERVED))
+    cluster.later(4, {"status": {"observedGeneration": "3"}})
+    result = run(cluster, Abort(OBSERVED), wait=False)
+    assert cluster.asked == ["get rollouts/shop", "watch rollouts/shop", "patch rollouts/shop/status"]
+    assert cluster.patches[0].at == pytest.approx(4)
+    assert (result["changed"], result["failed"], result["reason"]) == (True, False, "written")
+    assert result["timeline"] == []
+
+
+@pytest.mark.parametrize(("timeout", "waited"), [(300, 10), (4, 4)])
+def test_without_a_wait_an_observation_that_does_not_come_fails(timeout: float, waited: float) -> None:
+    cluster = FakeCluster(updating(0, NOT_OBSERVED))
+    cluster.later(2, {"metadata": {"labels": {"touched": "by somebody"}}})
+    result = run(cluster, Abort(OBSERVED), wait=False, timeout=timeout)
+    assert not cluster.patches
+    assert cluster.clock.elapsed == pytest.approx(waited)
+    assert (result["changed"], result["failed"], result["reason"]) == (False, True, "not_observed")
+    assert f"has not observed the last change yet, after {waited}s; check that the argo-rollouts" in result["msg"]
+    assert result["msg"].endswith("; then run it again later, or with wait: true")
 
 
 def test_a_wait_that_may_not_wait_tells_the_present_state() -> None:
