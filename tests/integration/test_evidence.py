@@ -197,20 +197,22 @@ def test_the_requests_are_counted_the_same_through_ansible(stage: Stage, counter
     assert "of-the-tests" not in json.dumps([enough, few])
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@pytest.fixture
+def refusing() -> Iterator[str]:
+    """An address that nobody listens at, nor can for as long as the test runs."""
+    with socket.socket() as kept:
+        kept.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{kept.getsockname()[1]}"
 
 
-def test_a_prometheus_that_is_down_is_missing_evidence(stage: Stage, gauge: Gauge) -> None:
+def test_a_prometheus_that_is_down_is_missing_evidence(stage: Stage, gauge: Gauge, refusing: str) -> None:
     stage.deploy(canary(steps=GATED), gauge.template())
     release(stage, wait_until="paused")
     demand = {"min_requests": 1, "requests": {"canary": "vector(5)"}}
     nowhere = stage.run("analysis_wait", rollout="shop", **demand)
     assert (nowhere["failed"], nowhere["reason"]) == (True, "invalid_request")
     assert "give prometheus with its address" in nowhere["msg"]
-    down = {"address": f"http://127.0.0.1:{free_port()}"}
+    down = {"address": refusing}
     result = stage.run("analysis_wait", rollout="shop", wait_timeout="3s", prometheus=down, **demand)
     assert (result["failed"], result["reason"]) == (True, "insufficient")
     assert down["address"] in result["msg"]
