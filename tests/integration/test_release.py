@@ -179,11 +179,36 @@ def test_an_analysis_that_decides_nothing_one_that_fails_and_a_retry(
     again = release.fails(images=THIRD)
     assert "It was aborted before this run" in again
     assert "release_retry" in again
+    assert "all traffic is back on the stable version" in again
+    assert images(stage) == THIRD
     gauge.value = 1.0
     done = release.run(images=THIRD, retry=True).succeeded()
     assert "nobody" not in release.said(done), "it met no gate, but no evidence was demanded"
     assert is_stable(stage)
     assert release.run(images=THIRD, retry=True).succeeded().changed == 0
+
+
+def test_a_way_back_that_was_cut_off_is_gone_to_its_end(stage: Stage, release: Release, tmp_path: Path) -> None:
+    """By the next run, and it ends as the run would have that was killed behind its abort."""
+    stage.deploy(canary(steps=ONE_GATE))
+    stage.ok("rollout_set_image", images=SECOND, wait_until="paused")
+    stage.ok("rollout_abort", wait_until="observed")
+    wish = {"images": SECOND, "on_failure": "undo", "report_dir": str(tmp_path)}
+    foreseen = release.run("--check", **wish)
+    assert (foreseen.failed, foreseen.changed) == (1, 0)
+    assert "It was aborted before this run" in foreseen.output
+    assert images(stage) == SECOND
+
+    said = release.fails(**wish)
+    assert "It was aborted before this run" in said
+    assert "Because release_on_failure is undo, they are taken out of the spec." in said
+    assert f"Rollout {stage.namespace}/shop is back on the version from before." in said
+    assert (images(stage), is_stable(stage)) == (FIRST, True)
+    reports = [json.loads(path.read_text()) for path in tmp_path.glob("*.json")]
+    assert [report["verdict"] for report in reports] == ["rolled_back"]
+
+    release.run(**wish).succeeded()
+    assert (images(stage), is_stable(stage)) == (SECOND, True)
 
 
 def test_another_version_that_takes_over_is_left_alone_and_one_that_is_stuck_aborted(

@@ -101,7 +101,7 @@ def test_a_release_that_is_killed_is_finished_by_the_next_run(stage: Stage, tmp_
 
 @pytest.mark.timeout(3600 if LONG else 600)
 def test_a_bad_release_that_is_killed_ends_safely_aborted(stage: Stage, gauge: Gauge, tmp_path: Path) -> None:
-    """Also when it is killed on the way back: then the next run refuses, and the controller goes back by itself."""
+    """Also when it is killed on the way back: the next run goes the rest of it."""
     release, dice = Release(stage, tmp_path), random.Random(f"{SEED}, bad")
     stage.deploy(canary(steps=ANALYSED), gauge.template())
     good, gauge.value = stage.get()["status"]["stableRS"], 0.0
