@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from tests.integration.support import Lab
@@ -52,3 +54,13 @@ class Scraped(Page):
     def close(self) -> None:
         self._targets.unlink(missing_ok=True)
         super().close()
+
+
+@contextmanager
+def held_address(*, listening: bool = False) -> Iterator[str]:
+    """One that no other program gets meanwhile, and where at most the kernel says hello."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        if listening:
+            holder.listen()
+        yield f"127.0.0.1:{holder.getsockname()[1]}"

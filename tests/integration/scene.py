@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -22,6 +21,7 @@ from ansible_collections.progressive.delivery.plugins.module_utils._lab import i
 from ansible_collections.progressive.delivery.plugins.module_utils._lab.lab import Lab as LabRecord
 
 from tests.integration.kit import Object, Result, Stage, argument_spec, arguments, canary, new_namespace
+from tests.integration.page import held_address
 from tests.integration.support import Lab
 
 TOKEN = "s3cr3t-t0ken-that-nobody-may-see"
@@ -124,7 +124,7 @@ def set_scene(lab: Lab, folder: Path) -> Iterator[Scene]:
         for name, page in PAGES.items():
             scene.pages[name] = stack.enter_context(_server(*page))
         for name, listening in (("closed", False), ("mute", True)):
-            scene.pages[name] = stack.enter_context(_port(listening))
+            scene.pages[name] = f"https://{stack.enter_context(held_address(listening=listening))}"
         stage.apply(*(item for name in ACCOUNTS for item in _account(name, stage.namespace)))
         for name in ACCOUNTS:
             identities.service_account(
@@ -197,13 +197,3 @@ def _server(status: int, content_type: str, body: str) -> Iterator[str]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
-
-
-@contextmanager
-def _port(listening: bool) -> Iterator[str]:
-    """An address that no other program gets meanwhile, and where at most the kernel says hello."""
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        if listening:
-            holder.listen()
-        yield f"https://127.0.0.1:{holder.getsockname()[1]}"

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +14,7 @@ import pytest
 from ansible_collections.progressive.delivery.plugins.module_utils._prometheus.client import Prometheus
 
 from tests.integration.kit import ANALYSIS_STEP, Gauge, Object, Stage, blue_green, canary
-from tests.integration.page import Scraped
+from tests.integration.page import Scraped, held_address
 from tests.integration.support import eventually, run_module
 
 GATED: list[Object] = [{"setWeight": 20}, ANALYSIS_STEP, {"pause": {}}]
@@ -198,21 +197,20 @@ def test_the_requests_are_counted_the_same_through_ansible(stage: Stage, counter
 
 
 @pytest.fixture
-def refusing() -> Iterator[str]:
-    """An address that nobody listens at, nor can for as long as the test runs."""
-    with socket.socket() as kept:
-        kept.bind(("127.0.0.1", 0))
-        yield f"http://127.0.0.1:{kept.getsockname()[1]}"
+def nobody() -> Iterator[str]:
+    """An address that nobody listens at."""
+    with held_address() as address:
+        yield f"http://{address}"
 
 
-def test_a_prometheus_that_is_down_is_missing_evidence(stage: Stage, gauge: Gauge, refusing: str) -> None:
+def test_a_prometheus_that_is_down_is_missing_evidence(stage: Stage, gauge: Gauge, nobody: str) -> None:
     stage.deploy(canary(steps=GATED), gauge.template())
     release(stage, wait_until="paused")
     demand = {"min_requests": 1, "requests": {"canary": "vector(5)"}}
     nowhere = stage.run("analysis_wait", rollout="shop", **demand)
     assert (nowhere["failed"], nowhere["reason"]) == (True, "invalid_request")
     assert "give prometheus with its address" in nowhere["msg"]
-    down = {"address": refusing}
+    down = {"address": nobody}
     result = stage.run("analysis_wait", rollout="shop", wait_timeout="3s", prometheus=down, **demand)
     assert (result["failed"], result["reason"]) == (True, "insufficient")
     assert down["address"] in result["msg"]

@@ -35,6 +35,11 @@ class Patience:
         self._pause = FIRST_PAUSE
 
     @property
+    def elapsed(self) -> float:
+        """Seconds since the task began."""
+        return self._clock.monotonic() - self._started
+
+    @property
     def remaining(self) -> float:
         """Seconds to the deadline; negative after it."""
         return self._deadline - self._clock.monotonic()

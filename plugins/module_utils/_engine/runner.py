@@ -92,7 +92,6 @@ class Runner:
         self._saw_analysis = False
         self._looked_again = False
         self._invalid_since: datetime | None = None
-        self._soon = min(SOON, options.timeout)
 
     def run(self, verb: Verb) -> Outcome:
         """Never raises a ClusterError or Stop: those become a failed outcome that shows the last state."""
@@ -164,17 +163,18 @@ class Runner:
         return f"{plan.message}; a real run waits for it first"
 
     def _wait_before_acting(self, plan: NotYet, verb: Verb) -> None:
-        at_most = math.inf if self._options.wait else self._moment_for(plan)
+        at_most = math.inf if self._options.wait else self._time_for(plan)
         self._look(self._follower.next(self._view(), plan.message, verb.needs_history, at_most=at_most))
 
-    def _moment_for(self, plan: NotYet) -> float:
+    def _time_for(self, plan: NotYet) -> float:
         """Seconds that are left for what the controller does within a moment; Stop for what may take its time."""
         again = "run it again later, or with wait: true"
         if plan.reason != "not_observed":
             raise Stop(plan.reason, f"{plan.message}; {again}")
-        left = self._patience.remaining - (self._options.timeout - self._soon)
+        soon = min(SOON, self._options.timeout)
+        left = soon - self._patience.elapsed
         if left <= 0:
-            text = f"{plan.message}, after {format_seconds(self._soon)}; {check_controller(ROLLOUT.kind)}"
+            text = f"{plan.message}, after {format_seconds(soon)}; {check_controller(ROLLOUT.kind)}"
             raise Stop(plan.reason, f"{text}; then {again}")
         return left
 

@@ -22,8 +22,6 @@ log = logging.getLogger(__name__)
 # Seconds until another try to listen where somebody else does, and that requests under way get at the end.
 _RETRY = 1.0
 _GRACE = 1.0
-# Connections that wait for being accepted.
-_BACKLOG = 128
 # Seconds; more than Envoy keeps an idle connection, so that it is never us who close one under a request.
 _KEEPALIVE = 3900
 
@@ -41,11 +39,11 @@ class _Endpoint:
         self.occupant = occupant
         self._connections = web.Server(self._answer, access_log=None, keepalive_timeout=_KEEPALIVE)
         self._server: asyncio.Server | None = None
-        self._socket = socket.create_server(address, backlog=_BACKLOG)
+        self._socket = socket.create_server(address)
 
     async def open(self) -> None:
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._connections, sock=self._socket, backlog=_BACKLOG)
+        self._server = await loop.create_server(self._connections, sock=self._socket)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         return await self.occupant.answer(request)

@@ -323,8 +323,7 @@ def test_a_pod_that_leaves_keeps_the_ports_that_the_next_pod_of_its_ip_has_not(p
     old["spec"]["containers"][0]["ports"] = [{"containerPort": 8080}, {"containerPort": 7070}]
 
     async def scene(bench: Bench) -> None:
-        await bench.fleet.follow([pod_of(old)])
-        await bench.fleet.follow([pod_of(new)])
+        await bench.fleet.follow([pod_of(old), pod_of(new)])
         left = [] if new_leaves else [pod_of(new)]
         await bench.fleet.follow(left)
         assert (await bench.ask()).body["pod"] == "shop-2"
