@@ -138,9 +138,9 @@ def condition(kind: str, reason: str, message: str, status: str = "True") -> Tre
     return {"status": {"conditions": [{"type": kind, "status": status, "reason": reason, "message": message}]}}
 
 
-def put_right(reason: str = "RolloutPaused", since: float = 1) -> Tree:
+def put_right(reason: str = "RolloutPaused", since: float = 1, message: str = "Rollout is paused") -> Tree:
     """The controller has just written a condition; the version in the status may be that of before."""
-    change = condition("Progressing", reason, "Rollout is paused", "Unknown")
+    change = condition("Progressing", reason, message, "Unknown")
     change["status"]["conditions"][0]["lastUpdateTime"] = ago(since)
     return change
 

@@ -24,6 +24,9 @@ _PUT_RIGHT = ("RolloutPaused", "RolloutResumed", "RolloutRetry")
 SWITCHES_WITHIN = timedelta(seconds=5)
 # and the condition of a pause that has just begun comes sooner than this after it.
 _PAUSES_WITHIN = timedelta(seconds=2)
+# What stands in their place as soon as it has made the ReplicaSet, whose name ends the message
+# (``createDesiredReplicaSet``); the version in the status follows after that.
+_CREATED = "NewReplicaSetCreated"
 
 
 def is_observed(rollout: Rollout, workload: Workload) -> bool:
@@ -51,7 +54,11 @@ def workload_observed(rollout: Rollout, workload: Workload) -> bool:
 def may_lag(rollout: Rollout, now: datetime) -> bool:
     """Whether the status may call a template observed and still be about the version before it."""
     put = rollout.condition("Progressing")
-    if put is None or put.reason not in _PUT_RIGHT or put.updated is None or now - put.updated > SWITCHES_WITHIN:
+    if put is None or put.updated is None or now - put.updated > SWITCHES_WITHIN:
+        return False
+    if put.reason == _CREATED:
+        return not put.message.endswith(f'-{rollout.current_hash}"')
+    if put.reason not in _PUT_RIGHT:
         return False
     starts = [pause.start for pause in rollout.pause_conditions if pause.start is not None]
     return not starts or put.updated - max(starts) >= _PAUSES_WITHIN

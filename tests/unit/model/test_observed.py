@@ -95,6 +95,10 @@ def test_both_generations_must_be_observed() -> None:
     assert not snapshot(canary(WORKLOAD_REF), workload=deployment(generation=5)).observed
 
 
+def created(pod_hash: str) -> str:
+    return f'Created new replica set "shop-{pod_hash}"'
+
+
 @pytest.mark.parametrize(
     ("raw", "expected"),
     [
@@ -108,10 +112,15 @@ def test_both_generations_must_be_observed() -> None:
         (updating(0, put_right("RolloutResumed")), True),
         (updating(0, put_right("RolloutRetry")), True),
         (updating(0, put_right("ReplicaSetUpdated")), False),
+        (updating(0, put_right("NewReplicaSetCreated", message=created("5997775789"))), True),
+        (updating(0, put_right("NewReplicaSetCreated", since=6, message=created("5997775789"))), False),
+        (updating(0, put_right("NewReplicaSetCreated", message=created(NEW))), False),
+        (paused(FIRST_GATE, put_right("NewReplicaSetCreated", message=created("5997775789")), since=1), True),
     ],
     ids=[
         "a pause of before", "of shortly before", "of just now", "put right shortly before", "put right long before",
         "without a time", "without a condition", "resumed", "retried", "something else",
+        "another version made shortly before", "long before", "its own version made", "another one in a new pause",
     ],
 )  # fmt: skip
 def test_when_a_status_may_be_about_the_version_before(raw: Tree, expected: bool) -> None:
